@@ -1,0 +1,76 @@
+"""The command: ``cca serve``. The one place that reads the process's arguments and environment."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import trio
+
+from cca.errors import CcaError
+from cca.service import open_service, process_environ
+from cca.settings import Settings, SettingsError, read_settings, reader, variable
+from cca.version import VERSION
+from cca.web.app import service_app
+from cca.web.serve import run_server
+
+CANNOT_START = 2
+"""Exit code when cca cannot do what it was told; the message on stderr says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    flags = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    environ = process_environ()
+    problem: BaseException | None = None
+    try:
+        trio.run(_serve, read_settings(environ, vars(flags)), environ)
+    except* (CcaError, SettingsError) as group:
+        problem = _innermost(group)
+    if problem is not None:
+        print(f"cca: {problem}", file=sys.stderr)
+        return CANNOT_START
+    return 0
+
+
+async def _serve(settings: Settings, environ: Mapping[str, str]) -> None:
+    async with open_service(settings, environ) as service:
+        await run_server(service_app(service), settings, _announce)
+
+
+def _announce(address: str) -> None:
+    print(f"cca is listening on {address}", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cca", description="OpenAI's HTTP API in front of Claude Code.")
+    parser.add_argument("--version", action="version", version=f"cca {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="answer requests until stopped")
+    for attribute in attrs.fields(Settings):
+        if attribute.metadata["flag"]:
+            _add_flag(serve, attribute)
+    return parser
+
+
+def _add_flag(parser: argparse.ArgumentParser, attribute: "attrs.Attribute[Any]") -> None:
+    name = f"--{attribute.name.replace('_', '-')}"
+    shown = "" if attribute.default in (None, False) else f", {attribute.default} by default"
+    explained = f"{attribute.metadata['help']} ({variable(attribute)}{shown})"
+    if attribute.type is bool:
+        parser.add_argument(name, action="store_true", default=None, help=explained)
+    else:
+        parser.add_argument(name, type=reader(attribute), help=explained)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

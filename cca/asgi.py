@@ -1,0 +1,43 @@
+"""cca as an ASGI application, for a server that somebody else runs: ``hypercorn -k trio -w 0 'cca:create_app()'``."""
+
+import trio
+
+from cca.errors import CcaError
+from cca.service import open_service, process_environ
+from cca.settings import Settings, SettingsError, read_settings
+from cca.web.app import CcaApp, make_app
+
+
+def create_app(settings: Settings | None = None) -> CcaApp:
+    """Return the application. It opens its service when it starts serving; without ``settings``, as ``CCA_...`` says.
+
+    A service that cannot be had is a failed start, and the server that runs the application reports its message.
+    """
+    environ = process_environ()
+    settings = settings or read_settings(environ, {})
+    app = make_app(body_limit=settings.body_limit, body_timeout=settings.body_timeout)
+    stop, stopped = trio.Event(), trio.Event()
+
+    async def hold_service(task_status: trio.TaskStatus[Exception | None]) -> None:
+        # A failure must not escape into the application's nursery: it would end its lifespan and leave it serving.
+        try:
+            async with open_service(settings, environ) as app.service:
+                task_status.started(None)
+                await stop.wait()
+        except* (CcaError, SettingsError) as group:
+            task_status.started(group)
+        finally:
+            stopped.set()
+
+    @app.before_serving
+    async def start() -> None:
+        failure = await app.nursery.start(hold_service)
+        if failure is not None:
+            raise failure
+
+    @app.after_serving
+    async def end() -> None:
+        stop.set()
+        await stopped.wait()
+
+    return app

@@ -1,0 +1,69 @@
+"""Where the Claude Code program is: as told, on PATH, inside claude-agent-sdk. The first that is new enough."""
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cca.claude.launch import MINIMUM_VERSION, version_of
+from cca.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+VERSION_TIMEOUT = 30.0
+"""Seconds for ``claude --version``, which takes a tenth of one on a warm disk."""
+
+HOW_TO_GET = (
+    "Install one with `pip install 'cca[claude]'` or from https://claude.com/claude-code, or name it with "
+    "--claude PATH."
+)
+
+
+def find_claude(told: Path | None, environ: Mapping[str, str]) -> str:
+    """Return the path of a program that serves. Raise ``Unavailable`` that says what to do when there is none."""
+    minimum = ".".join(map(str, MINIMUM_VERSION))
+    if told is not None:
+        return _told(told, environ, minimum)
+    for where, path in _candidates(environ):
+        version = _version(path, environ)
+        if version is not None and version >= MINIMUM_VERSION:
+            return path
+        found = "does not say its version" if version is None else f"is version {'.'.join(map(str, version))}"
+        log.warning("Passed over the Claude Code %s (%s): it %s, and cca needs %s.", where, path, found, minimum)
+    raise Unavailable(f"There is no Claude Code {minimum} or newer on this machine. {HOW_TO_GET}")
+
+
+def _told(told: Path, environ: Mapping[str, str], minimum: str) -> str:
+    if not told.is_file() or not os.access(told, os.X_OK):
+        raise Unavailable(f"--claude {told} is not a program. Name the Claude Code executable itself.")
+    version = _version(str(told), environ)
+    if version is None:
+        raise Unavailable(f"--claude {told} does not say that it is Claude Code when asked with --version.")
+    if version < MINIMUM_VERSION:
+        raise Unavailable(f"--claude {told} is version {'.'.join(map(str, version))}; cca needs {minimum} or newer.")
+    return str(told.resolve())
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    on_path = shutil.which("claude", path=environ.get("PATH", ""))
+    if on_path is not None:
+        yield "on PATH", str(Path(on_path).absolute())
+    sdk = importlib.util.find_spec("claude_agent_sdk")
+    if sdk is not None and sdk.origin is not None:
+        bundled = Path(sdk.origin).parent / "_bundled" / "claude"
+        if bundled.is_file():
+            yield "in claude-agent-sdk", str(bundled)
+
+
+def _version(path: str, environ: Mapping[str, str]) -> tuple[int, int, int] | None:
+    env = {name: environ[name] for name in ("PATH", "HOME") if name in environ}
+    try:
+        asked = subprocess.run(
+            [path, "--version"], env=env, capture_output=True, timeout=VERSION_TIMEOUT, check=False, text=True
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return version_of(asked.stdout)

@@ -1,0 +1,262 @@
+"""Live Claude Code processes: started, owned, killed. The only module that starts a program.
+
+A process lives in the ``async with`` that opened it, in a process group and directories of its own. Leaving kills the
+group with SIGKILL at once: nothing of Claude Code needs saving, and after SIGTERM it would still send a request.
+"""
+
+import logging
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from subprocess import PIPE
+
+import trio
+from attrs import define, field, frozen
+
+from cca.backends import Exit, Process, reaper
+from cca.claude import introduction
+from cca.claude.launch import Directories, Launch, needs_login
+from cca.errors import Unavailable
+from cca.model import Conversation, ModelEntry
+
+log = logging.getLogger(__name__)
+
+READ_SIZE = 64 * 1024
+STDERR_TAIL = 8 * 1024
+"""Bytes kept of what a process wrote to stderr: enough for a stack trace, bounded for a flood."""
+
+REAP_TIMEOUT = 5.0
+"""Seconds that a killed process may take to be gone. It takes 20 ms; one stuck in the kernel must not hold a
+request.
+"""
+
+INTRODUCTION_TIMEOUT = 30.0
+"""Seconds for Claude Code to say what it is. It takes under one; a first start on a cold disk takes ten."""
+
+Launcher = Callable[[Directories], Launch]
+
+
+@frozen
+class Reaper:
+    """The server's end of the pipe to the program in ``reaper.py``."""
+
+    pipe: int
+
+    @contextmanager
+    def watching(self, group: int) -> Iterator[None]:
+        """Have ``group`` killed if this server dies in here."""
+        self._tell(f"+{group}\n")
+        try:
+            yield
+        finally:
+            self._tell(f"-{group}\n")
+
+    def _tell(self, line: str) -> None:
+        try:
+            os.write(self.pipe, line.encode())
+        except OSError:
+            log.exception("The reaper is gone: if cca is killed now, its Claude Code processes outlive it.")
+
+
+@asynccontextmanager
+async def open_reaper(directory: Path) -> AsyncIterator[Reaper]:
+    """Run a reaper, and remove ``directory`` and the reaper at the end."""
+    reading, writing = os.pipe()
+    try:
+        # In a session of its own: the terminal's Ctrl-C is for the server, and the reaper ends after it.
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-I", "-S", reaper.__file__, str(directory)],
+            stdin=reading,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            env={},
+        )
+    finally:
+        os.close(reading)
+    try:
+        yield Reaper(writing)
+    finally:
+        os.close(writing)
+        # Bounded: the reaper has half a second of work at most once its pipe is closed.
+        with trio.move_on_after(REAP_TIMEOUT, shield=True):
+            await process.wait()
+
+
+@define
+class LiveBackend:
+    """Starts a process for each conversation. Made by ``open_live``."""
+
+    launcher: Launcher
+    reaper: Reaper
+    directory: Path
+    name: str = "claude"
+    cli_version: str = ""
+    models: tuple[ModelEntry, ...] = ()
+    _started: int = field(default=0, init=False)
+
+    @asynccontextmanager
+    async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
+        """Own a fresh process. It is told nothing of ``conversation`` but what its dialogue writes."""
+        async with self.start() as process:
+            yield process
+
+    @asynccontextmanager
+    async def start(self) -> AsyncIterator["LiveProcess"]:
+        """Own a fresh process, its process group and its directories."""
+        with self._directories() as directories:
+            launch = self.launcher(directories)
+            popen = await _spawn(launch)
+            process = LiveProcess(launch, popen)
+            with self.reaper.watching(popen.pid), _litter_removed(launch, popen.pid):
+                try:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(process.drain_stderr)
+                        nursery.start_soon(process.feed_stdin)
+                        nursery.start_soon(process.outlast_leader)
+                        yield process
+                        nursery.cancel_scope.cancel()
+                finally:
+                    await process.kill()
+
+    @contextmanager
+    def _directories(self) -> Iterator[Directories]:
+        self._started += 1
+        own = self.directory / str(self._started)
+        places = [own / name for name in ("work", "tmp", "config")]
+        try:
+            for place in places:
+                place.mkdir(mode=0o700, parents=True)
+        except OSError as error:
+            raise Unavailable(f"cca cannot make a directory under {self.directory}: {error.strerror}") from error
+        try:
+            yield Directories(*map(str, places))
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+@define(eq=False)
+class LiveProcess:
+    """A started process; the methods besides the protocol's are run, or called, by the backend."""
+
+    launch: Launch
+    popen: trio.Process
+    _stderr: bytearray = field(factory=bytearray, init=False)
+    _frames: trio.MemorySendChannel[bytes] = field(init=False)
+    _queue: trio.MemoryReceiveChannel[bytes] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Unbounded, but a request's frames are bounded by the limit of its body.
+        self._frames, self._queue = trio.open_memory_channel(math.inf)
+
+    def write(self, frames: bytes) -> None:
+        self._frames.send_nowait(frames)
+
+    async def read(self) -> bytes:
+        assert self.popen.stdout is not None
+        return bytes(await self.popen.stdout.receive_some(READ_SIZE))
+
+    async def wait(self) -> Exit:
+        code = await self.popen.wait()
+        return Exit(code, self._stderr.decode("utf-8", "replace"))
+
+    async def feed_stdin(self) -> None:
+        assert self.popen.stdin is not None
+        try:
+            async for frames in self._queue:
+                await self.popen.stdin.send_all(frames)
+        except trio.BrokenResourceError:
+            # It died; whoever reads its stdout learns of it.
+            await trio.sleep_forever()
+
+    async def drain_stderr(self) -> None:
+        assert self.popen.stderr is not None
+        async for chunk in self.popen.stderr:
+            self._stderr += chunk
+            del self._stderr[:-STDERR_TAIL]
+
+    async def outlast_leader(self) -> None:
+        """Kill the rest of the group once its leader is gone: a descendant that holds stdout would hide its end."""
+        await self.popen.wait()
+        self._kill_group()
+
+    async def kill(self) -> None:
+        """Kill the group and reap its leader. Safe to call again; bounded, so it is shielded."""
+        self._kill_group()
+        with trio.move_on_after(REAP_TIMEOUT, shield=True) as scope:
+            await self.popen.wait()
+        if scope.cancelled_caught:
+            log.error("Claude Code process %d did not end %.0f s after SIGKILL.", self.popen.pid, REAP_TIMEOUT)
+        self._kill_group()
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            assert isinstance(stream, trio.lowlevel.FdStream)
+            stream.close()
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def open_live(launcher: Launcher) -> AsyncIterator[LiveBackend]:
+    """Own a backend of live processes: its reaper and its directory. Ask Claude Code what it is, and what it offers.
+
+    Raise ``Unavailable`` when it cannot be started or does not say.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="cca-"))
+    async with open_reaper(directory) as watch:
+        backend = LiveBackend(launcher, watch, directory)
+        await _introduce(backend)
+        yield backend
+
+
+async def _introduce(backend: LiveBackend) -> None:
+    with trio.move_on_after(INTRODUCTION_TIMEOUT):
+        async with backend.start() as process:
+            process.write(introduction.ask())
+            said = introduction.Introduction()
+            while not said.complete:
+                chunk = await process.read()
+                if not chunk:
+                    how = await process.wait()
+                    raise Unavailable(
+                        f"Claude Code ended at its start ({how}): {how.stderr.strip() or 'no reason given'}"
+                    )
+                said.feed(chunk)
+        backend.cli_version, backend.models = said.cli_version, said.models
+        return
+    raise Unavailable(f"Claude Code said nothing for {INTRODUCTION_TIMEOUT:.0f} seconds after its start.")
+
+
+async def _spawn(launch: Launch) -> trio.Process:
+    try:
+        return await trio.lowlevel.open_process(
+            launch.argv,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            cwd=launch.cwd,
+            env=launch.env,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Unavailable(f"Claude Code cannot be started ({launch.argv[0]}): {error.strerror}") from error
+
+
+@contextmanager
+def _litter_removed(launch: Launch, pid: int) -> Iterator[None]:
+    """Remove what a killed process leaves in the user's own configuration, where it has no private one."""
+    try:
+        yield
+    finally:
+        if needs_login(dict(launch.env)):
+            home = launch.env.get("CLAUDE_CONFIG_DIR") or Path(launch.env.get("HOME", ""), ".claude")
+            for name in (f"{pid}.json", f"{pid}.key"):
+                with suppress(OSError):
+                    Path(home, "sessions", name).unlink()

@@ -1,0 +1,254 @@
+"""Recorded processes: their lines are fed back, and the frames that cca writes are compared with those recorded.
+
+So everything above the pipe is the real code. Time does not pass between lines; a process that was silent until cca
+killed it is silent here too, and meets the same deadline.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeAlias, assert_never
+
+import orjson
+import trio
+from attrs import define, field, frozen
+
+from cca.backends import Exit, Process
+from cca.backends.redaction import Redactor
+from cca.backends.transcript import (
+    Ended,
+    Garbled,
+    Read,
+    Transcript,
+    UnreadableTranscript,
+    Written,
+    decode,
+    request_json,
+)
+from cca.claude.events import ControlReply
+from cca.claude.events import decode as decode_line
+from cca.claude.introduction import models_of
+from cca.errors import NotFound, Unavailable, UpstreamFailed
+from cca.model import Conversation, Json, ModelEntry
+
+SHOWN = 60
+"""Characters of a value that a message shows."""
+
+
+@frozen
+class Expect:
+    """A frame that cca wrote."""
+
+    frame: Json
+
+
+@frozen
+class Give:
+    """Lines that came without anything being written between them."""
+
+    chunk: bytes
+
+
+@frozen
+class End:
+    exit: Exit | None
+
+
+Step: TypeAlias = Expect | Give | End
+
+
+@frozen
+class Recording:
+    name: str
+    transcript: Transcript
+
+    @property
+    def request(self) -> Json:
+        return self.transcript.header.request
+
+
+@frozen
+class ReplayBackend:
+    """Answers conversations from recordings."""
+
+    recordings: tuple[Recording, ...]
+    cli_version: str
+    models: tuple[ModelEntry, ...]
+    name: str = "replay"
+
+    @asynccontextmanager
+    async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
+        """Own the process recorded for ``conversation``. Raise ``NotFound`` that names the nearest one."""
+        yield ReplayProcess(self._find(request_json(conversation)))
+
+    def _find(self, request: Json) -> Recording:
+        for recording in self.recordings:
+            if same(request, recording.request):
+                return recording
+        differences = ((list(differing(request, each.request)), each) for each in self.recordings)
+        paths, nearest = min(differences, key=lambda found: len(found[0]))
+        where, asked, recorded = paths[0]
+        raise NotFound(
+            f"No recording answers this request. The nearest is {nearest.name}: there, {where} is {_shown(recorded)}, "
+            f"and here it is {_shown(asked)}; {len(paths) - 1} more places differ. Record it with --record.",
+            code="recording_not_found",
+        )
+
+
+@define(eq=False)
+class ReplayProcess:
+    recording: Recording
+    _steps: list[Step] = field(init=False)
+    _position: int = field(default=0, init=False)
+    _frames: list[bytes] = field(factory=list, init=False)
+    _written: trio.Event = field(factory=trio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._steps = list(_steps(self.recording.transcript))
+
+    def write(self, frames: bytes) -> None:
+        self._frames += frames.splitlines()
+        self._written.set()
+
+    async def read(self) -> bytes:
+        """Return the next lines. Raise ``UpstreamFailed`` when cca wrote something else than was recorded."""
+        await trio.lowlevel.checkpoint()
+        while True:
+            match self._steps[self._position]:
+                case Expect(frame):
+                    await self._expect(frame)
+                    self._position += 1
+                case Give(chunk):
+                    self._position += 1
+                    return chunk
+                case End(None):
+                    await trio.sleep_forever()
+                case End():
+                    return b""
+                case step:
+                    assert_never(step)
+
+    async def wait(self) -> Exit:
+        match self._steps[-1]:
+            case End(Exit() as how):
+                await trio.lowlevel.checkpoint()
+                return how
+            case _:
+                await trio.sleep_forever()
+                raise AssertionError("unreachable")
+
+    async def _expect(self, frame: Json) -> None:
+        while not self._frames:
+            self._written = trio.Event()
+            await self._written.wait()
+        written = orjson.loads(self._frames.pop(0))
+        if not same(written, frame):
+            where, now, recorded = next(differing(written, frame))
+            raise UpstreamFailed(
+                f"cca no longer writes what {self.recording.name} recorded: {where} was {_shown(recorded)}, "
+                f"and is {_shown(now)}. Record it again, or mend what changed."
+            )
+
+
+async def open_replay(directory: Path) -> ReplayBackend:
+    """Return a backend of the recordings under ``directory``. Raise ``Unavailable`` when there are none to be read."""
+    return await trio.to_thread.run_sync(load, directory)
+
+
+def load(directory: Path) -> ReplayBackend:
+    """Return a backend of the recordings under ``directory``, in the order of their names."""
+    recordings = tuple(read_recordings(directory))
+    if not recordings:
+        raise Unavailable(f"There are no recordings (*.ndjson) under {directory}. Make some with --record {directory}.")
+    introduced = [models for each in recordings if (models := _models(each.transcript))]
+    return ReplayBackend(
+        recordings,
+        cli_version=max(each.transcript.header.cli for each in recordings),
+        models=introduced[-1] if introduced else (),
+    )
+
+
+def read_recordings(directory: Path) -> Iterator[Recording]:
+    for path in sorted(directory.rglob("*.ndjson")):
+        try:
+            yield Recording(str(path.relative_to(directory).with_suffix("")), decode(path.read_bytes()))
+        except (OSError, UnreadableTranscript) as error:
+            raise Unavailable(f"The recording {path} cannot be read: {error}.") from error
+
+
+def same(now: Json, recorded: Json) -> bool:
+    """Whether a value is what was recorded, or would have become it by redaction."""
+    return now == recorded or next(differing(now, recorded), None) is None
+
+
+def differing(now: Json, recorded: Json) -> Iterator[tuple[str, Json, Json]]:
+    """Yield the paths at which two values differ, with both, the redacted first."""
+    return _differing(_unnumbered(Redactor().value(now)), _unnumbered(recorded), "")
+
+
+def _differing(now: Json, recorded: Json, path: str) -> Iterator[tuple[str, Json, Json]]:
+    match now, recorded:
+        case dict(), dict():
+            for name in {**recorded, **now}:
+                yield from _differing(now.get(name), recorded.get(name), f"{path}.{name}".removeprefix("."))
+        case list(), list():
+            for index in range(max(len(now), len(recorded))):
+                yield from _differing(_item(now, index), _item(recorded, index), f"{path}[{index}]")
+        case _ if now != recorded:
+            yield path, now, recorded
+
+
+def _item(items: list[Json], index: int) -> Json:
+    return items[index] if index < len(items) else None
+
+
+def _unnumbered(value: Json) -> Json:
+    """Return a redacted value with its placeholders' numbers gone: they count what else was recorded."""
+    match value:
+        case str():
+            return re.sub(r"<(jwt|key|token|email|id)-\d+>", r"<\1>", value)
+        case list():
+            return [_unnumbered(item) for item in value]
+        case dict():
+            return {name: _unnumbered(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _steps(transcript: Transcript) -> Iterator[Step]:
+    lines: list[bytes] = []
+    for entry in transcript.entries:
+        match entry:
+            case Read(_, line):
+                lines.append(orjson.dumps(line) + b"\n")
+                continue
+            case Garbled(_, text):
+                lines.append(text.encode() + b"\n")
+                continue
+            case Written(_, frame):
+                step: Step = Expect(frame)
+            case Ended(_, how):
+                step = End(how)
+            case _:
+                assert_never(entry)
+        if lines:
+            yield Give(b"".join(lines))
+            lines = []
+        yield step
+
+
+def _models(transcript: Transcript) -> tuple[ModelEntry, ...]:
+    for entry in transcript.entries:
+        if isinstance(entry, Read):
+            reply = decode_line(orjson.dumps(entry.line))
+            if isinstance(reply, ControlReply) and "models" in reply.response:
+                return models_of(reply)
+    return ()
+
+
+def _shown(value: Json) -> str:
+    if value is None:
+        return "not there"
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."

@@ -1,0 +1,167 @@
+"""The format of a recorded conversation: one JSON value a line.
+
+    {"format": 1, "cli": "2.1.330", "argv": [...], "env": ["HOME", ...], "request": {...}}     the header
+    {"at": 0, "write": {...}}                     a frame that cca wrote, at so many ms after the process started
+    {"at": 431, "read": {...}}                    a line that Claude Code printed
+    {"at": 432, "garbled": "..."}                 a line that is not a JSON object
+    {"at": 733, "exit": {"code": 1, "stderr": "..."}}   how it ended by itself, or null: cca killed it, and until then
+                                                  it had nothing more to say
+
+``request`` is the conversation as ``cca.model`` has it, so that a recording can be replayed through any dialect.
+"""
+
+import re
+from typing import TypeAlias
+
+import attrs
+import orjson
+from attrs import frozen
+from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn
+from cattrs.strategies import configure_tagged_union
+
+from cca.backends import Exit
+from cca.model import AssistantPart, Conversation, Json, ResultPart, Turn, UserPart
+
+FORMAT = 1
+
+
+class UnreadableTranscript(ValueError):
+    """A file that is not a recording, or one of a format that this cca does not know."""
+
+
+@frozen
+class Header:
+    """What the process was started for and with. ``env`` has names only; ``request`` is redacted."""
+
+    cli: str
+    argv: tuple[str, ...]
+    env: tuple[str, ...]
+    request: Json
+
+
+@frozen
+class Written:
+    at: int
+    frame: Json
+
+
+@frozen
+class Read:
+    at: int
+    line: Json
+
+
+@frozen
+class Garbled:
+    at: int
+    text: str
+
+
+@frozen
+class Ended:
+    """The process's end; ``None`` for one that cca killed."""
+
+    at: int
+    exit: Exit | None
+
+
+Entry: TypeAlias = Written | Read | Garbled | Ended
+
+
+@frozen
+class Transcript:
+    header: Header
+    entries: tuple[Entry, ...]
+
+
+def encode(transcript: Transcript) -> bytes:
+    header = transcript.header
+    first = {
+        "format": FORMAT,
+        "cli": header.cli,
+        "argv": list(header.argv),
+        "env": list(header.env),
+        "request": header.request,
+    }
+    return b"".join(orjson.dumps(row) + b"\n" for row in (first, *map(_row, transcript.entries)))
+
+
+def decode(content: bytes) -> Transcript:
+    """Return the recording in ``content``. Raise ``UnreadableTranscript``."""
+    try:
+        first, *rows = [orjson.loads(line) for line in content.splitlines() if line.strip()]
+        if first["format"] != FORMAT:
+            raise UnreadableTranscript(f"its format is {first['format']}, and this cca knows format {FORMAT}")
+        header = Header(first["cli"], tuple(first["argv"]), tuple(first["env"]), first["request"])
+        return Transcript(header, tuple(_entry(row) for row in rows))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UnreadableTranscript):
+            raise
+        raise UnreadableTranscript(f"it is not a recording of cca's: {error!r}") from error
+
+
+def request_json(conversation: Conversation) -> Json:
+    """Return a conversation as JSON; what has its default value is left out."""
+    return _CONVERTER.unstructure(conversation)
+
+
+def conversation_of(request: Json) -> Conversation:
+    return _CONVERTER.structure(request, Conversation)
+
+
+def line_entry(at: int, line: bytes) -> Entry:
+    """Return the entry for a line as it came from the process."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        value = None
+    return Read(at, value) if isinstance(value, dict) else Garbled(at, line.decode("utf-8", "backslashreplace"))
+
+
+def _row(entry: Entry) -> Json:
+    match entry:
+        case Written(at, frame):
+            return {"at": at, "write": frame}
+        case Read(at, line):
+            return {"at": at, "read": line}
+        case Garbled(at, text):
+            return {"at": at, "garbled": text}
+        case Ended(at, None):
+            return {"at": at, "exit": None}
+        case Ended(at, Exit(code, stderr)):
+            return {"at": at, "exit": {"code": code, "stderr": stderr}}
+
+
+def _entry(row: Json) -> Entry:
+    match row:
+        case {"at": int(at), "write": frame}:
+            return Written(at, frame)
+        case {"at": int(at), "read": line}:
+            return Read(at, line)
+        case {"at": int(at), "garbled": str(text)}:
+            return Garbled(at, text)
+        case {"at": int(at), "exit": None}:
+            return Ended(at, None)
+        case {"at": int(at), "exit": {"code": int(code), "stderr": str(stderr)}}:
+            return Ended(at, Exit(code, stderr))
+        case _:
+            raise UnreadableTranscript(f"an entry is not understood: {str(row)[:80]}")
+
+
+def _converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_unstructure_hook_factory(
+        attrs.has, lambda kind: make_dict_unstructure_fn(kind, converter, _cattrs_omit_if_default=True)
+    )
+    for union in (ResultPart, UserPart, AssistantPart, Turn):
+        configure_tagged_union(union, converter, tag_name="kind", tag_generator=_kind)
+    return converter
+
+
+def _kind(part: type) -> str:
+    """Return a class's name as a tag: ``tool_use`` for ``ToolUse``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", part.__name__).lower()
+
+
+_CONVERTER = _converter()

@@ -1,0 +1,71 @@
+"""What Claude Code's own failures are to a client: by status and kind, never by the words it prints.
+
+The program reports an API error as an assistant message of the model ``<synthetic>`` whose text starts with "API
+Error", or not, and a ``result`` of subtype success. Its text is for the error's message, without that prefix.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from cca.errors import (
+    BadRequest,
+    CcaError,
+    ModelApiFailed,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    TooLarge,
+    Unauthorized,
+    UpstreamFailed,
+)
+
+LOGIN_HINT = (
+    "Claude Code's own login was refused. On the machine that runs cca, start `claude` and use /login, or start cca "
+    "with ANTHROPIC_API_KEY set to a valid key."
+)
+
+FINAL_STATUSES = frozenset({401, 403, 429})
+"""Statuses of a retry that no further try mends: they are reported at once."""
+
+LOGIN_ERRORS = frozenset({"authentication_failed", "oauth_org_not_allowed", "billing_error"})
+
+_PREFIX = re.compile(r"^\s*API Error:?\s*(?:\d{3}\b)?\s*[·:-]?\s*")
+_API_MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
+
+
+def api_failure(status: int | None, kind: str | None, said: str, retry_after: float | None) -> CcaError:
+    """Return the error for an answer that failed with ``status``, or with a ``kind`` where there is no status."""
+    said = _bare(said)
+    if kind in LOGIN_ERRORS and status not in _BY_STATUS:
+        status = 401
+    if kind == "rate_limit" and status is None:
+        status = 429
+    error = _BY_STATUS.get(status or 0, _unknown)(said)
+    error.retry_after = retry_after if status in (429, 529, 503) else None
+    return error
+
+
+def _bare(said: str) -> str:
+    """Return the API's own sentence, without what Claude Code puts around it."""
+    inner = _API_MESSAGE.search(said)
+    return (inner.group(1) if inner else _PREFIX.sub("", said)).strip() or "no reason given"
+
+
+def _login(said: str) -> CcaError:
+    return Unauthorized(f"{LOGIN_HINT} It said: {said}", code="claude_code_login")
+
+
+def _unknown(said: str) -> CcaError:
+    return UpstreamFailed(f"Claude Code could not get an answer from its API: {said}")
+
+
+_BY_STATUS: Mapping[int, Callable[[str], CcaError]] = {
+    400: lambda said: BadRequest(f"The model's API refused the request: {said}"),
+    401: _login,
+    403: _login,
+    404: lambda said: NotFound(f"The model's API does not know this model: {said}", code="model_not_found"),
+    413: lambda said: TooLarge(f"The model's API finds the request too large: {said}"),
+    429: lambda said: RateLimited(f"Claude Code's account is rate limited: {said}", code="rate_limit_exceeded"),
+    500: lambda said: ModelApiFailed(f"The model's API failed: {said}"),
+    529: lambda said: Overloaded(f"The model's API is overloaded: {said}"),
+}

@@ -1,0 +1,182 @@
+"""How Claude Code is started: its arguments, its environment, its directories. Nothing of a request is in any of them.
+
+The environment is an allow-list, in one table. What the server has besides (database passwords, other vendors' keys)
+stays with the server: the model could ask for it.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from cca.claude.frames import TOOL_SERVER
+
+MINIMUM_VERSION = (2, 1, 248)
+"""The first version that takes ``client_composed``; an older one reads files that a prompt mentions."""
+
+ARGUMENTS = (
+    "-p",
+    "--input-format=stream-json",
+    "--output-format=stream-json",
+    "--verbose",
+    "--include-partial-messages",
+    "--tools=",
+    "--system-prompt=",
+    "--strict-mcp-config",
+    "--setting-sources=",
+    "--disable-slash-commands",
+    "--no-session-persistence",
+    f"--allowedTools=mcp__{TOOL_SERVER}",
+)
+
+PLAIN = (
+    *("PATH", "HOME", "USER", "LANG", "LC_*", "TZ"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
+    *(
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+    ),
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN"),
+)
+
+CLOUDS: Mapping[str, tuple[str, ...]] = {
+    "CLAUDE_CODE_USE_BEDROCK": (
+        *(
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+            "AWS_PROFILE",
+            "AWS_CONFIG_FILE",
+            "AWS_SHARED_CREDENTIALS_FILE",
+        ),
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"),
+        *(
+            "AWS_ROLE_ARN",
+            "AWS_ROLE_SESSION_NAME",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_*",
+        ),
+        *("ANTHROPIC_BEDROCK_BASE_URL", "CLAUDE_CODE_SKIP_BEDROCK_AUTH"),
+    ),
+    "CLAUDE_CODE_USE_VERTEX": (
+        *("CLOUD_ML_REGION", "VERTEX_REGION_*", "ANTHROPIC_VERTEX_PROJECT_ID", "ANTHROPIC_VERTEX_BASE_URL"),
+        *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CONFIG"),
+        "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+    ),
+    "CLAUDE_CODE_USE_FOUNDRY": (
+        *("ANTHROPIC_FOUNDRY_RESOURCE", "ANTHROPIC_FOUNDRY_BASE_URL", "ANTHROPIC_FOUNDRY_API_KEY"),
+        "CLAUDE_CODE_SKIP_FOUNDRY_AUTH",
+    ),
+}
+"""Variables that count only while their cloud's switch is on."""
+
+SWITCHES: Mapping[str, str] = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    # A second wall behind client_composed: no text of a prompt makes the program read a file.
+    "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
+    "CLAUDE_AGENT_SDK_MCP_NO_PREFIX": "1",
+    "ENABLE_TOOL_SEARCH": "0",
+}
+
+CREDENTIALS = frozenset(
+    name
+    for name in (*PLAIN, *(name for names in CLOUDS.values() for name in names))
+    if any(word in name for word in ("KEY", "TOKEN", "SECRET"))
+)
+"""Names of variables whose values are secrets."""
+
+OFFLINE_KEY = "any-key-for-the-scripted-model"
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@frozen
+class Directories:
+    """A process's own places: an empty working directory, one for temporary files, one for its configuration."""
+
+    work: str
+    temporary: str
+    config: str
+
+
+@frozen
+class Launch:
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+
+
+def launch(
+    program: str,
+    environ: Mapping[str, str],
+    directories: Directories,
+    *,
+    retries: int,
+    inherit: tuple[str, ...] = (),
+) -> Launch:
+    """Return how to start ``program`` for a server that runs with ``environ``."""
+    env = inherited(environ, inherit)
+    env |= SWITCHES
+    env |= {"TMPDIR": directories.temporary, "CLAUDE_CODE_MAX_RETRIES": str(retries)}
+    if not needs_login(env):
+        env["CLAUDE_CONFIG_DIR"] = directories.config
+    elif "CLAUDE_CONFIG_DIR" in environ:
+        env["CLAUDE_CONFIG_DIR"] = environ["CLAUDE_CONFIG_DIR"]
+    # Without --bare each request tells the model of the machine; with it, no login is read.
+    bare = ("--bare",) if has_key(env) else ()
+    return Launch((program, *ARGUMENTS, *bare), env, directories.work)
+
+
+def inherited(environ: Mapping[str, str], inherit: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the part of ``environ`` that the program may see, with loopback kept away from proxies."""
+    patterns = [*PLAIN, *inherit]
+    for switch, names in CLOUDS.items():
+        if is_on(environ.get(switch)):
+            patterns += [switch, *names]
+    env = {name: value for name, value in environ.items() if any(fnmatchcase(name, row) for row in patterns)}
+    if urlsplit(env.get("ANTHROPIC_BASE_URL", "")).hostname in LOOPBACK:
+        for name in ("NO_PROXY", "no_proxy"):
+            env[name] = ",".join(filter(None, (env.get(name), *LOOPBACK)))
+    return env
+
+
+def offline_environ(environ: Mapping[str, str], base_url: str) -> dict[str, str]:
+    """Return ``environ`` with the model at ``base_url``: other addresses, keys, logins and proxies do not count."""
+    names = {*CREDENTIALS, *CLOUDS, "ANTHROPIC_BASE_URL", "CLAUDE_CONFIG_DIR"}
+    kept = {name: value for name, value in environ.items() if name not in names and not name.lower().endswith("_proxy")}
+    return {**kept, "ANTHROPIC_BASE_URL": base_url, "ANTHROPIC_API_KEY": OFFLINE_KEY}
+
+
+def has_key(env: Mapping[str, str]) -> bool:
+    """Whether the program finds its credentials without any login of the user's."""
+    return (
+        bool(env.get("ANTHROPIC_API_KEY"))
+        or bool(env.get("ANTHROPIC_AUTH_TOKEN"))
+        or any(is_on(env.get(switch)) for switch in CLOUDS)
+    )
+
+
+def needs_login(env: Mapping[str, str]) -> bool:
+    """Whether the program must read the user's configuration, because the login is there."""
+    return not has_key(env) and not env.get("CLAUDE_CODE_OAUTH_TOKEN")
+
+
+def is_on(value: str | None) -> bool:
+    return (value or "").lower() not in ("", "0", "false", "no", "off")
+
+
+def version_of(printed: str) -> tuple[int, int, int] | None:
+    """Return the version in what ``claude --version`` printed, as in ``2.1.330 (Claude Code)``."""
+    parts = printed.split(" ", 1)[0].strip().split(".")
+    match [int(part) for part in parts if part.isdecimal()]:
+        case [major, minor, patch]:
+            return major, minor, patch
+        case _:
+            return None

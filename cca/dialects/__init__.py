@@ -1,0 +1,6 @@
+"""The dialects that cca speaks. A new one is a room here, and one line."""
+
+from cca.dialects.contract import Dialect
+from cca.dialects.openai_chat import OPENAI_CHAT
+
+DIALECTS: tuple[Dialect, ...] = (OPENAI_CHAT,)

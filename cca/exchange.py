@@ -1,0 +1,118 @@
+"""One request's life: take a process, hold the dialogue, put its events on a channel, failures among them.
+
+It runs as a task in the request's nursery. The channel's last event is ``Finished`` or ``Failed``, always one of them
+unless the task is cancelled; the process is dead by the time the task ends.
+"""
+
+import logging
+from collections.abc import Callable
+
+import trio
+from attrs import frozen
+
+from cca.backends import Backend, Process
+from cca.claude.dialogue import Dialogue
+from cca.claude.lines import LineFramer, LineTooLong
+from cca.errors import CcaError, DeadlineExceeded, InternalError, UpstreamFailed
+from cca.model import Conversation, Event, Failed
+
+log = logging.getLogger(__name__)
+
+CHANNEL_SIZE = 64
+"""Events that may wait for a client that reads slowly; past it the process is not read, and blocks."""
+
+
+@frozen
+class Deadlines:
+    """In seconds: to the model's first event, of silence after it, for the whole answer."""
+
+    first_event: float
+    silence: float
+    answer: float
+
+
+async def converse(
+    backend: Backend,
+    conversation: Conversation,
+    deadlines: Deadlines,
+    now: Callable[[], float],
+    events: trio.MemorySendChannel[Event],
+) -> None:
+    """Answer ``conversation`` on ``events``, and close it. ``now`` is the wall clock. Cancelling kills the process."""
+    dialogue = Dialogue(conversation, now())
+    async with events:
+        try:
+            with trio.move_on_after(deadlines.answer) as whole:
+                async with backend.open(conversation) as process:
+                    await _hold(dialogue, process, deadlines, events)
+            if whole.cancelled_caught:
+                error = DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
+                await _send(events, dialogue.fail(error))
+        except* CcaError as group:
+            await _send(events, dialogue.fail(_first(group)))
+        except* trio.BrokenResourceError:
+            # Nobody reads the answer any more; the process is gone already.
+            pass
+        except* Exception:
+            log.exception("A fault in cca ended an answer.")
+            await _send(events, dialogue.fail(InternalError("A fault in cca ended the answer; its log says more.")))
+
+
+async def _hold(
+    dialogue: Dialogue, process: Process, deadlines: Deadlines, events: trio.MemorySendChannel[Event]
+) -> None:
+    framer = LineFramer()
+    first_by = trio.current_time() + deadlines.first_event
+    process.write(dialogue.open())
+    while not dialogue.over:
+        by = trio.current_time() + deadlines.silence if dialogue.answering else first_by
+        with trio.move_on_at(by) as silence:
+            chunk = await process.read()
+            how = None if chunk else await process.wait()
+        if silence.cancelled_caught:
+            await _send(events, dialogue.fail(_silent(dialogue, deadlines)))
+        elif how is None:
+            await _take(dialogue, framer, chunk, process, events)
+        else:
+            await _send(events, dialogue.feed(framer.close()).events)
+            await _send(events, dialogue.close(str(how)))
+
+
+async def _take(
+    dialogue: Dialogue,
+    framer: LineFramer,
+    chunk: bytes,
+    process: Process,
+    events: trio.MemorySendChannel[Event],
+) -> None:
+    try:
+        lines = framer.feed(chunk)
+    except LineTooLong as error:
+        await _send(events, dialogue.fail(UpstreamFailed(f"Claude Code printed {error}.")))
+        return
+    for line in lines:
+        step = dialogue.feed(line)
+        if step.write:
+            process.write(step.write)
+        await _send(events, step.events)
+
+
+async def _send(channel: trio.MemorySendChannel[Event], events: tuple[Event, ...]) -> None:
+    for event in events:
+        if isinstance(event, Failed):
+            log.warning("An answer failed with %d: %s", event.error.status, event.error)
+        await channel.send(event)
+
+
+def _silent(dialogue: Dialogue, deadlines: Deadlines) -> CcaError:
+    if dialogue.answering:
+        return DeadlineExceeded(f"Claude Code fell silent for {deadlines.silence:g} seconds in its answer.")
+    return DeadlineExceeded(f"The model did not begin to answer within {deadlines.first_event:g} seconds.")
+
+
+def _first(group: BaseExceptionGroup[CcaError]) -> CcaError:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, CcaError)
+    return found

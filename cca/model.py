@@ -1,0 +1,187 @@
+"""What every room speaks: a conversation on its way in, the events of an answer on their way out.
+
+Nothing here knows HTTP, a vendor's wire format or the CLI. Values are frozen; the unions are closed, so that
+``assert_never`` makes the type checker name every place to visit when one grows.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from cca.errors import CcaError
+
+Json: TypeAlias = Any
+"""A decoded JSON value. It is looked into at the doors only: the dialects and ``claude``."""
+
+
+@frozen
+class Text:
+    text: str
+
+
+@frozen
+class Image:
+    """A picture: ``data`` is base64 with its ``media_type``, or ``url`` is an address that the model's API fetches."""
+
+    media_type: str | None = None
+    data: str | None = None
+    url: str | None = None
+
+
+@frozen
+class Document:
+    """A PDF in base64, or plain text in ``text``."""
+
+    media_type: str | None = None
+    data: str | None = None
+    text: str | None = None
+    title: str | None = None
+
+
+@frozen
+class ToolUse:
+    """A call that the model made. ``input`` is the JSON object of its arguments."""
+
+    id: str
+    name: str
+    input: Mapping[str, Json]
+
+
+ResultPart: TypeAlias = Text | Image
+
+
+@frozen
+class ToolResult:
+    tool_use_id: str
+    content: tuple[ResultPart, ...]
+    is_error: bool = False
+
+
+UserPart: TypeAlias = Text | Image | Document | ToolResult
+AssistantPart: TypeAlias = Text | ToolUse
+
+
+@frozen
+class UserTurn:
+    content: tuple[UserPart, ...]
+
+
+@frozen
+class AssistantTurn:
+    content: tuple[AssistantPart, ...]
+
+
+Turn: TypeAlias = UserTurn | AssistantTurn
+
+
+@frozen
+class Tool:
+    """A function that the client offers. ``input_schema`` goes to the model unchanged."""
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Json]
+
+
+@frozen
+class Sampling:
+    """How to sample; ``None`` leaves a setting to the model. ``thinking`` off is ``False``."""
+
+    max_tokens: int | None = None
+    stop_sequences: tuple[str, ...] = ()
+    temperature: float | None = None
+    top_p: float | None = None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    thinking: bool | None = None
+
+
+@frozen
+class Conversation:
+    """One request: everything that the model is to see, and nothing else.
+
+    ``turns`` alternate, start with a user turn and end with one. ``system`` blocks are joined by a blank line.
+    ``output_schema`` asks for an answer that is exactly one JSON value of that schema.
+    """
+
+    model: str
+    turns: tuple[Turn, ...]
+    system: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    sampling: Sampling = field(factory=Sampling)
+    output_schema: Mapping[str, Json] | None = None
+
+
+@frozen
+class Usage:
+    """Tokens of one answer. ``input_tokens`` are those neither read from nor written to the cache."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+StopReason: TypeAlias = Literal["end_turn", "stop_sequence", "max_tokens", "context_window", "tool_use", "refusal"]
+
+
+@frozen
+class Started:
+    """The model began to answer; ``model`` is the id that its API reports."""
+
+    message_id: str
+    model: str
+    usage: Usage
+
+
+@frozen
+class TextDelta:
+    text: str
+
+
+@frozen
+class ThinkingDelta:
+    text: str
+
+
+@frozen
+class ToolCallStarted:
+    """A tool call opens; the ``ToolCallDelta``s that follow are its, until the next one opens."""
+
+    id: str
+    name: str
+
+
+@frozen
+class ToolCallDelta:
+    """A piece of a tool call's arguments; the pieces of one call concatenate to a JSON object, or to nothing."""
+
+    partial_json: str
+
+
+@frozen
+class Finished:
+    stop_reason: StopReason
+    stop_sequence: str | None
+    usage: Usage
+
+
+@frozen
+class Failed:
+    """The answer ends here, for this reason. Nothing follows."""
+
+    error: CcaError
+
+
+Event: TypeAlias = Started | TextDelta | ThinkingDelta | ToolCallStarted | ToolCallDelta | Finished | Failed
+
+
+@frozen
+class ModelEntry:
+    """A model that the CLI offers: its ``alias``, the id that this stands for, whether it can do without thinking."""
+
+    alias: str
+    id: str
+    display_name: str
+    thinking_off: bool = False

@@ -1,0 +1,134 @@
+"""Every setting, with its default and the reason for it. One frozen value, from flags and the environment."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import attrs
+from attrs import Attribute, field, frozen
+
+T = TypeVar("T")
+
+ALIAS_PATTERNS = (
+    "gpt-3.5*=haiku",
+    "*-mini=haiku",
+    "*-nano=haiku",
+    "gpt-*=sonnet",
+    "chatgpt-*=sonnet",
+    "o1*=opus",
+    "o3*=opus",
+    "o4*=opus",
+    "*-pro=opus",
+)
+
+
+class SettingsError(ValueError):
+    """A flag or an environment variable that cannot be used; the message names it."""
+
+
+def setting(default: T, help: str, *, flag: bool = False) -> T:  # noqa: A002 - argparse's word
+    return field(default=default, metadata={"help": help, "flag": flag})
+
+
+@frozen(kw_only=True)
+class Settings:
+    """``cca``'s settings. Times are in seconds, sizes in bytes. A field ``x_y`` is ``CCA_X_Y`` in the environment."""
+
+    host: str = setting("127.0.0.1", "address to listen on; loopback only", flag=True)
+    port: int = setting(8000, "port to listen on; 0 picks a free one", flag=True)
+    claude: Path | None = setting(None, "the Claude Code program; else PATH, then claude-agent-sdk's", flag=True)
+    offline: bool = setting(
+        default=False,
+        help="let Claude Code talk to a scripted model on this machine; needs no account",
+        flag=True,
+    )
+    replay: Path | None = setting(None, "answer from the recordings in this directory, without Claude Code", flag=True)
+    record: Path | None = setting(None, "record every conversation into this directory", flag=True)
+
+    first_event_timeout: float = setting(
+        120.0, "to the model's first event; a cold cache and a long prompt take a minute"
+    )
+    silence_timeout: float = setting(300.0, "of silence from Claude Code after it; long thinking sends pings")
+    answer_timeout: float = setting(1800.0, "for a whole answer; the longest outputs take about this")
+    heartbeat: float = setting(15.0, "between SSE comments while the model is silent; proxies cut at 30 or 60")
+    grace: float = setting(5.0, "that answers under way may take to end when the server stops")
+    body_limit: int = setting(20_000_000, "bytes in a request body; Anthropic's own limit is 32 MB with images")
+    body_timeout: float = setting(60.0, "for a request body to arrive")
+    retries: int = setting(2, "tries that Claude Code adds when its API fails; its own default of 10 takes minutes")
+    inherit: tuple[str, ...] = setting((), "names of further environment variables that Claude Code may see")
+    models: tuple[str, ...] = setting(
+        ALIAS_PATTERNS,
+        "PATTERN=MODEL: other vendors' model names and what answers to them, first match first",
+    )
+
+    def __attrs_post_init__(self) -> None:
+        for attribute in attrs.fields(Settings):
+            if attribute.name.endswith("_timeout") and getattr(self, attribute.name) <= 0:
+                raise SettingsError(f"{variable(attribute)} must be more than 0 seconds.")
+        for row in self.models:
+            if not re.fullmatch(r"[^=]+=[^=]+", row):
+                raise SettingsError(f"CCA_MODELS has {row!r}; each entry is PATTERN=MODEL, with commas between them.")
+
+
+def read_settings(environ: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
+    """Return the settings: a flag that is given counts first, then the environment, then the default.
+
+    Raise ``SettingsError`` for a value that cannot be read.
+    """
+    values: dict[str, Any] = {}
+    for attribute in attrs.fields(Settings):
+        given = environ.get(variable(attribute))
+        if flags.get(attribute.name) is not None:
+            values[attribute.name] = flags[attribute.name]
+        elif given:
+            values[attribute.name] = _read(attribute, given)
+    return Settings(**values)
+
+
+def variable(attribute: "Attribute[Any]") -> str:
+    return f"CCA_{attribute.name.upper()}"
+
+
+def reader(attribute: "Attribute[Any]") -> Callable[[str], Any]:
+    """Return what turns a flag's or a variable's text into the field's type."""
+    kinds = [kind for kind in (get_args(attribute.type) or [attribute.type]) if kind is not type(None)]
+    return _READERS[kinds[0]] if attribute.type not in _READERS else _READERS[attribute.type]
+
+
+def _read(attribute: "Attribute[Any]", given: str) -> Any:
+    try:
+        return reader(attribute)(given)
+    except ValueError as error:
+        raise SettingsError(f"{variable(attribute)}={given!r} cannot be used: {error}") from error
+
+
+def _flag(given: str) -> bool:
+    words = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    try:
+        return words[given.lower()]
+    except KeyError:
+        raise ValueError("say 1 or 0") from None
+
+
+def _listed(given: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in given.split(",") if item.strip())
+
+
+_READERS: Mapping[Any, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: _flag,
+    Path: lambda given: Path(given).expanduser(),
+    tuple[str, ...]: _listed,
+}

@@ -1,0 +1,1 @@
+"""HTTP: who is asking, what is the route, how is the answer framed."""

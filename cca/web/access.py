@@ -1,0 +1,53 @@
+"""Who may ask: programs of this machine, under its own names, and no web page.
+
+A page that a browser shows can send requests to loopback, from its own origin or through a name that it makes point
+here. The ``Host`` of the second, and the ``Origin`` of both, give them away.
+"""
+
+import re
+
+from attrs import frozen
+
+from cca.errors import Forbidden, UnsupportedMediaType
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?", re.ASCII | re.IGNORECASE)
+
+
+@frozen
+class Caller:
+    """What a request says of where it comes from; ``port`` is the one that it reached."""
+
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    port: int | None
+
+
+def admit(caller: Caller) -> None:
+    """Raise ``Forbidden`` for whoever is not a program on this machine."""
+    match caller.hosts:
+        case [host] if _is_local(host, caller.port):
+            pass
+        case _:
+            raise Forbidden(
+                "The Host header does not name this machine; use http://localhost or http://127.0.0.1 with cca's port.",
+                code="host_not_allowed",
+            )
+    if caller.origins:
+        raise Forbidden(
+            "cca does not answer web pages (the request has an Origin header); ask from a program.",
+            code="origin_not_allowed",
+        )
+
+
+def check_media_type(media_type: str) -> None:
+    """Raise ``UnsupportedMediaType`` for a body that a web page could send without asking."""
+    if media_type != "application/json":
+        said = f"and is {media_type[:60]}" if media_type else "and is missing"
+        raise UnsupportedMediaType(f"The content type must be application/json, {said}.")
+
+
+def _is_local(host: str, port: int | None) -> bool:
+    named = _HOST.fullmatch(host)
+    return named is not None and (port is None or int(named[2] or 80) == port)

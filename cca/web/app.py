@@ -1,0 +1,107 @@
+"""The application and its routes."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import cast
+
+import orjson
+from quart import Response, current_app, g, request
+from quart_trio import QuartTrio
+
+from cca.dialects import DIALECTS
+from cca.dialects.contract import Dialect
+from cca.dialects.openai import model_object, models_list
+from cca.model import Json
+from cca.service import Service
+from cca.version import VERSION
+from cca.web.access import Caller, admit
+from cca.web.answer import answer
+from cca.web.refusal import refuse
+from cca.web.scope import NurseryRequest, RequestScope
+
+
+class CcaApp(QuartTrio):
+    """The ASGI application. ``service`` is there while it serves."""
+
+    asgi_http_class = RequestScope
+    request_class = NurseryRequest
+    service: Service
+
+
+def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
+    """Return the application, still without its service."""
+    app = CcaApp("cca", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=body_limit,
+        BODY_TIMEOUT=body_timeout,
+        # Answers have deadlines of their own; this one would cut a stream in silence.
+        RESPONSE_TIMEOUT=None,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    app.before_request(_admit)
+    app.after_request(_identify)
+    app.register_error_handler(Exception, refuse)
+    for path, view in (
+        ("/", _health),
+        ("/health", _health),
+        ("/v1/models", _models),
+        ("/v1/models/<path:name>", _model),
+    ):
+        _route(app, path, "GET", view)
+    for dialect in DIALECTS:
+        _route(app, dialect.path, "POST", partial(_answer, dialect))
+    return app
+
+
+def service_app(service: Service) -> CcaApp:
+    """Return the application with its service."""
+    app = make_app(body_limit=service.settings.body_limit, body_timeout=service.settings.body_timeout)
+    app.service = service
+    return app
+
+
+def _service() -> Service:
+    return cast(CcaApp, current_app).service
+
+
+def _route(app: CcaApp, path: str, method: str, view: Callable[..., Awaitable[Response]]) -> None:
+    app.add_url_rule(path, f"{method} {path}", view, methods=[method], provide_automatic_options=False)
+
+
+async def _admit() -> None:
+    g.request_id = f"req_{_service().new_id()}"
+    server = request.scope.get("server")
+    admit(
+        Caller(
+            hosts=tuple(request.headers.getlist("Host")),
+            origins=tuple(request.headers.getlist("Origin")),
+            port=server[1] if server else None,
+        )
+    )
+
+
+async def _identify(response: Response) -> Response:
+    response.headers["x-request-id"] = g.request_id
+    return response
+
+
+async def _health() -> Response:
+    backend = _service().backend
+    return as_json({"status": "ok", "version": VERSION, "cli_version": backend.cli_version, "backend": backend.name})
+
+
+async def _models() -> Response:
+    return as_json(models_list(_service().catalogue.entries))
+
+
+async def _answer(dialect: Dialect) -> Response:
+    return await answer(_service(), dialect)
+
+
+async def _model(name: str) -> Response:
+    _service().catalogue.resolve(name)
+    return as_json(model_object(name))
+
+
+def as_json(body: Json) -> Response:
+    return Response(orjson.dumps(body), content_type="application/json")

@@ -1,0 +1,79 @@
+"""What is run on a change: ``nox`` for the default sessions, ``nox -s NAME`` for another."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "virtualenv"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PYPROJECT)
+
+PURE = (
+    "cca/model.py",
+    "cca/errors.py",
+    "cca/wire.py",
+    "cca/catalogue.py",
+    "cca/dialects/*",
+    "cca/claude/*",
+    "cca/backends/transcript.py",
+    "cca/backends/redaction.py",
+    "cca/web/sse.py",
+)
+"""The rooms without I/O: every branch of theirs is run."""
+
+
+def interpreter(version: str) -> str | None:
+    """Return a Python of ``version`` that runs: pyenv puts programs on PATH that only say they are not chosen."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    candidates = [shutil.which(f"python{version}"), *map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))]
+    for candidate in filter(None, candidates):
+        if subprocess.run([candidate, "-c", ""], check=False, capture_output=True).returncode == 0:
+            return candidate
+    return None
+
+
+AT_HAND = [found for version in SUPPORTED if (found := interpreter(version)) is not None]
+OLDEST_AND_NEWEST = list(dict.fromkeys((AT_HAND[0], AT_HAND[-1])))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install("ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    session.install("-e", ".[test]", "mypy", "nox", "openai")
+    session.run("mypy")
+
+
+@nox.session(python=OLDEST_AND_NEWEST)
+def tests(session: nox.Session) -> None:
+    """Run the offline suite: no network, no Claude."""
+    session.install("-e", ".[test]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-m", "not live", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--fail-under=95")
+    session.run("coverage", "report", f"--include={','.join(PURE)}", "--fail-under=100")
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Run the real Claude Code against the scripted model."""
+    session.install("-e", ".[claude,test]", "openai")
+    session.run("pytest", "-m", "live", *session.posargs)
+
+
+@nox.session
+def fixtures(session: nox.Session) -> None:
+    """Record the fixtures anew with the real Claude Code; ``git diff`` shows what it now does otherwise."""
+    session.install("-e", ".[claude]")
+    session.run("python", "-m", "tools.record", *session.posargs)
