@@ -29,7 +29,7 @@ class Process(Protocol):
         """Queue ``frames`` for its stdin. Never blocks; once the process is gone, they are dropped."""
 
     async def read(self) -> bytes:
-        """Return some of its stdout, and nothing at its end. Cancelling loses nothing that was not returned."""
+        """Return some of its stdout, and nothing at its end: ask ``wait`` then. Cancelling loses nothing."""
 
     async def wait(self) -> Exit:
         """Return how it ended, once it has."""

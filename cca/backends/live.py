@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE
 
@@ -23,7 +23,7 @@ from attrs import define, field, frozen
 from cca.backends import Exit, Process, reaper
 from cca.claude import introduction
 from cca.claude.launch import Directories, Launch, needs_login
-from cca.errors import Unavailable
+from cca.errors import Unavailable, UpstreamFailed
 from cca.model import Conversation, ModelEntry
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,11 @@ log = logging.getLogger(__name__)
 READ_SIZE = 64 * 1024
 STDERR_TAIL = 8 * 1024
 """Bytes kept of what a process wrote to stderr: enough for a stack trace, bounded for a flood."""
+
+STDERR_PATIENCE = 0.5
+"""Seconds that the last of a process's stderr may take after its end; only a descendant that fled its group, and holds
+the pipe, makes it wait.
+"""
 
 REAP_TIMEOUT = 5.0
 """Seconds that a killed process may take to be gone. It takes 20 ms; one stuck in the kernel must not hold a
@@ -67,19 +72,23 @@ class Reaper:
 
 @asynccontextmanager
 async def open_reaper(directory: Path) -> AsyncIterator[Reaper]:
-    """Run a reaper, and remove ``directory`` and the reaper at the end."""
+    """Run a reaper, which removes ``directory`` at the end. Raise ``OSError`` when it cannot be started."""
     reading, writing = os.pipe()
     try:
-        # In a session of its own: the terminal's Ctrl-C is for the server, and the reaper ends after it.
-        process = await trio.lowlevel.open_process(
-            [sys.executable, "-I", "-S", reaper.__file__, str(directory)],
-            stdin=reading,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-            env={},
-        )
-    finally:
-        os.close(reading)
+        # A reaper that hangs must not hold the server: what cannot be told is an error.
+        os.set_blocking(writing, False)
+        with _closing(reading):
+            # In a session of its own: the terminal's Ctrl-C is for the server, and the reaper ends after it.
+            process = await trio.lowlevel.open_process(
+                [sys.executable, "-I", "-S", reaper.__file__, str(directory)],
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                env={},
+            )
+    except BaseException:
+        os.close(writing)
+        raise
     try:
         yield Reaper(writing)
     finally:
@@ -87,6 +96,14 @@ async def open_reaper(directory: Path) -> AsyncIterator[Reaper]:
         # Bounded: the reaper has half a second of work at most once its pipe is closed.
         with trio.move_on_after(REAP_TIMEOUT, shield=True):
             await process.wait()
+
+
+@contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @define
@@ -131,11 +148,13 @@ class LiveBackend:
         own = self.directory / str(self._started)
         places = [own / name for name in ("work", "tmp", "config")]
         try:
-            for place in places:
-                place.mkdir(mode=0o700, parents=True)
-        except OSError as error:
-            raise Unavailable(f"cca cannot make a directory under {self.directory}: {error.strerror}") from error
-        try:
+            try:
+                # It is made again when something cleaned it away: temporary directories are swept after some days.
+                self.directory.mkdir(mode=0o700, exist_ok=True)
+                for place in (own, *places):
+                    place.mkdir(mode=0o700)
+            except OSError as error:
+                raise Unavailable(f"cca cannot make a directory under {self.directory}: {error.strerror}") from error
             yield Directories(*map(str, places))
         finally:
             shutil.rmtree(own, ignore_errors=True)
@@ -148,6 +167,11 @@ class LiveProcess:
     launch: Launch
     popen: trio.Process
     _stderr: bytearray = field(factory=bytearray, init=False)
+    _stderr_cut: bool = field(default=False, init=False)
+    _stderr_ended: trio.Event = field(factory=trio.Event, init=False)
+    _group_killed: bool = field(default=False, init=False)
+    _leader_gone: bool = field(default=False, init=False)
+    _reading: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _frames: trio.MemorySendChannel[bytes] = field(init=False)
     _queue: trio.MemoryReceiveChannel[bytes] = field(init=False)
 
@@ -159,12 +183,21 @@ class LiveProcess:
         self._frames.send_nowait(frames)
 
     async def read(self) -> bytes:
-        assert self.popen.stdout is not None
-        return bytes(await self.popen.stdout.receive_some(READ_SIZE))
+        assert isinstance(self.popen.stdout, trio.lowlevel.FdStream)
+        with trio.CancelScope() as self._reading:
+            if not self._leader_gone:
+                return bytes(await self.popen.stdout.receive_some(READ_SIZE))
+        # What is in the pipe is all there is, even if a descendant that fled the group still holds its other end.
+        try:
+            return os.read(self.popen.stdout.fileno(), READ_SIZE)
+        except BlockingIOError:
+            return b""
 
     async def wait(self) -> Exit:
         code = await self.popen.wait()
-        return Exit(code, self._stderr.decode("utf-8", "replace"))
+        with trio.move_on_after(STDERR_PATIENCE):
+            await self._stderr_ended.wait()
+        return Exit(code, self._stderr_tail().decode("utf-8", "replace"))
 
     async def feed_stdin(self) -> None:
         assert self.popen.stdin is not None
@@ -179,12 +212,16 @@ class LiveProcess:
         assert self.popen.stderr is not None
         async for chunk in self.popen.stderr:
             self._stderr += chunk
+            self._stderr_cut |= len(self._stderr) > STDERR_TAIL
             del self._stderr[:-STDERR_TAIL]
+        self._stderr_ended.set()
 
     async def outlast_leader(self) -> None:
-        """Kill the rest of the group once its leader is gone: a descendant that holds stdout would hide its end."""
+        """Once the leader is gone, kill the rest of its group: a descendant that holds stdout would hide its end."""
         await self.popen.wait()
         self._kill_group()
+        self._leader_gone = True
+        self._reading.cancel()
 
     async def kill(self) -> None:
         """Kill the group and reap its leader. Safe to call again; bounded, so it is shielded."""
@@ -193,14 +230,21 @@ class LiveProcess:
             await self.popen.wait()
         if scope.cancelled_caught:
             log.error("Claude Code process %d did not end %.0f s after SIGKILL.", self.popen.pid, REAP_TIMEOUT)
-        self._kill_group()
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             assert isinstance(stream, trio.lowlevel.FdStream)
             stream.close()
 
+    def _stderr_tail(self) -> bytes:
+        """Return what is kept, without the rest of a line whose start is not: a secret cut in two is not recognized."""
+        tail = bytes(self._stderr)
+        return tail.partition(b"\n")[2] or tail if self._stderr_cut else tail
+
     def _kill_group(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
+        """Kill the group, once: SIGKILL reaches all of it, and later its number may be another group's."""
+        if not self._group_killed:
+            self._group_killed = True
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.popen.pid, signal.SIGKILL)
 
 
 @asynccontextmanager
@@ -209,11 +253,25 @@ async def open_live(launcher: Launcher) -> AsyncIterator[LiveBackend]:
 
     Raise ``Unavailable`` when it cannot be started or does not say.
     """
-    directory = Path(tempfile.mkdtemp(prefix="cca-"))
-    async with open_reaper(directory) as watch:
+    async with AsyncExitStack() as stack:
+        try:
+            directory = Path(stack.enter_context(_temporary_directory()))
+            watch = await stack.enter_async_context(open_reaper(directory))
+        except OSError as error:
+            raise Unavailable(f"cca cannot prepare to start Claude Code: {error}") from error
         backend = LiveBackend(launcher, watch, directory)
         await _introduce(backend)
         yield backend
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[str]:
+    directory = tempfile.mkdtemp(prefix="cca-")
+    try:
+        yield directory
+    finally:
+        # The reaper removes it, if it lives.
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 async def _introduce(backend: LiveBackend) -> None:
@@ -228,7 +286,10 @@ async def _introduce(backend: LiveBackend) -> None:
                     raise Unavailable(
                         f"Claude Code ended at its start ({how}): {how.stderr.strip() or 'no reason given'}"
                     )
-                said.feed(chunk)
+                try:
+                    said.feed(chunk)
+                except UpstreamFailed as error:
+                    raise Unavailable(f"{process.launch.argv[0]} does not behave as Claude Code: {error}") from error
         backend.cli_version, backend.models = said.cli_version, said.models
         return
     raise Unavailable(f"Claude Code said nothing for {INTRODUCTION_TIMEOUT:.0f} seconds after its start.")
@@ -257,6 +318,7 @@ def _litter_removed(launch: Launch, pid: int) -> Iterator[None]:
     finally:
         if needs_login(dict(launch.env)):
             home = launch.env.get("CLAUDE_CONFIG_DIR") or Path(launch.env.get("HOME", ""), ".claude")
-            for name in (f"{pid}.json", f"{pid}.key"):
+            # PID.json, and PID.<64 hexadecimal digits>.key.
+            for litter in Path(home, "sessions").glob(f"{pid}.*"):
                 with suppress(OSError):
-                    Path(home, "sessions", name).unlink()
+                    litter.unlink()

@@ -1,0 +1,117 @@
+"""The program that kills what a killed server left behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes import alive, argv
+
+from cca.backends import reaper
+
+DOOMED = Path(__file__).with_name("doomed_server.py")
+
+
+@pytest.mark.parametrize(
+    ("lines", "live"),
+    [
+        ([], set()),
+        (["+1\n"], {1}),
+        (["+1\n", "-1\n"], set()),
+        (["+1\n", "+2\n", "-1\n"], {2}),
+        (["+1\n", "-1\n", "+1\n"], {1}),
+        (["-1\n"], set()),
+        (["+1\n", "+23"], {1}),
+        (["+1\n", "+"], {1}),
+        (["+1\n", "-1"], {1}),
+    ],
+    ids=repr,
+)
+def test_groups_that_started_and_did_not_end(lines: list[str], live: set[int]) -> None:
+    """A last line that was cut short counts for nothing: ``+23`` may have been ``+234``."""
+    assert reaper.live_groups(lines) == live
+
+
+@pytest.fixture
+def groups() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started = [subprocess.Popen(argv(("hang",)), start_new_session=True) for _ in range(2)]
+    yield started
+    for each in started:
+        each.kill()
+        each.wait()
+
+
+def run(directory: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-I", "-S", reaper.__file__, str(directory)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={})
+
+
+def test_it_kills_what_lives_and_removes_the_directory(tmp_path: Path, groups: "list[subprocess.Popen[bytes]]") -> None:
+    """Not a group that ended; and groups that are gone, or another user's, do not stop it."""
+    (tmp_path / "run" / "1" / "work").mkdir(parents=True)
+    living, ended = groups
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    told = f"+{ended.pid}\n+{gone.pid}\n+{living.pid}\n-{ended.pid}\n"
+    with run(tmp_path / "run") as process:
+        assert process.communicate(told, timeout=5)[1] == ""
+    assert process.returncode == 0
+    assert living.wait(timeout=5) == -signal.SIGKILL
+    assert ended.poll() is None
+    assert not (tmp_path / "run").exists()
+
+
+def test_it_outlives_the_signals_that_end_a_server(tmp_path: Path, groups: "list[subprocess.Popen[bytes]]") -> None:
+    with run(tmp_path / "run") as process:
+        assert process.stdin is not None
+        time.sleep(0.2)  # for it to have started; it says nothing that could be waited for
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(number)
+        process.communicate(f"+{groups[0].pid}\n", timeout=5)
+    assert process.returncode == 0
+    assert groups[0].wait(timeout=5) == -signal.SIGKILL
+
+
+def test_a_group_of_another_users_does_not_stop_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = []
+
+    def killpg(group: int, number: int) -> None:
+        killed.append(group)
+        raise PermissionError
+
+    monkeypatch.setattr(os, "killpg", killpg)
+    reaper.kill({1, 2})
+    assert sorted(killed) == [1, 2]
+
+
+def test_a_directory_that_is_still_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tries again for half a second, and then leaves the rest: a reaper must end."""
+    (tmp_path / "run").mkdir()
+    slept: list[float] = []
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "stdin", [])
+    reaper.main(str(tmp_path / "run"))
+    assert sum(slept) == pytest.approx(0.5)
+
+
+def test_nothing_outlives_a_server_that_was_killed(tmp_path: Path) -> None:
+    """R-05: twenty processes, each with a child of its own, and the directory, are gone within a second."""
+    command = [sys.executable, str(DOOMED), str(tmp_path / "run"), "20"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        pids = json.loads(server.stdout.readline())
+        assert len(pids) == 40
+        assert all(map(alive, pids))
+        server.kill()
+        deadline = time.monotonic() + 1
+    while any(map(alive, pids)) or (tmp_path / "run").exists():
+        assert time.monotonic() < deadline, [pid for pid in pids if alive(pid)]
+        time.sleep(0.005)
