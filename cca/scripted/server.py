@@ -77,6 +77,13 @@ def _config() -> Config:
     return config
 
 
+class _Connection(TCPServer):
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        # Its client has left. Hypercorn would let the socket wait out the keep-alive time all the same.
+        await self.idle_task.stop()
+
+
 @define
 class _Connections:
     """Hypercorn connections, but not its ``serve``, which cannot end before every stalled reader has left."""
@@ -91,7 +98,7 @@ class _Connections:
         self.streams.add(stream)
         try:
             # Hypercorn's annotation names the TLS stream only.
-            await TCPServer(wrapped, self.config, self.context, ConnectionState({}), stream)  # type: ignore[arg-type]
+            await _Connection(wrapped, self.config, self.context, ConnectionState({}), stream)  # type: ignore[arg-type]
         finally:
             self.streams.discard(stream)
 
