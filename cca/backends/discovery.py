@@ -37,14 +37,16 @@ def find_claude(told: Path | None, environ: Mapping[str, str]) -> str:
 
 
 def _told(told: Path, environ: Mapping[str, str], minimum: str) -> str:
-    if not told.is_file() or not os.access(told, os.X_OK):
+    if not (os.access(told, os.X_OK) and told.is_file()):
         raise Unavailable(f"--claude {told} is not a program. Name the Claude Code executable itself.")
-    version = _version(str(told), environ)
+    # Absolute, since it is started elsewhere; not resolved, since a program may go by the name that it is called by.
+    program = str(told.absolute())
+    version = _version(program, environ)
     if version is None:
         raise Unavailable(f"--claude {told} does not say that it is Claude Code when asked with --version.")
     if version < MINIMUM_VERSION:
         raise Unavailable(f"--claude {told} is version {'.'.join(map(str, version))}; cca needs {minimum} or newer.")
-    return str(told.resolve())
+    return program
 
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -62,8 +64,13 @@ def _version(path: str, environ: Mapping[str, str]) -> tuple[int, int, int] | No
     env = {name: environ[name] for name in ("PATH", "HOME") if name in environ}
     try:
         asked = subprocess.run(
-            [path, "--version"], env=env, capture_output=True, timeout=VERSION_TIMEOUT, check=False, text=True
+            [path, "--version"],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=VERSION_TIMEOUT,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return version_of(asked.stdout)
+    return version_of(asked.stdout.decode("utf-8", "replace"))
