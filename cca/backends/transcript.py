@@ -90,15 +90,14 @@ def encode(transcript: Transcript) -> bytes:
 def decode(content: bytes) -> Transcript:
     """Return the recording in ``content``. Raise ``UnreadableTranscript``."""
     try:
-        first, *rows = [orjson.loads(line) for line in content.splitlines() if line.strip()]
-        if first["format"] != FORMAT:
-            raise UnreadableTranscript(f"its format is {first['format']}, and this cca knows format {FORMAT}")
-        header = Header(first["cli"], tuple(first["argv"]), tuple(first["env"]), first["request"])
-        return Transcript(header, tuple(_entry(row) for row in rows))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, UnreadableTranscript):
-            raise
-        raise UnreadableTranscript(f"it is not a recording of cca's: {error!r}") from error
+        rows = [orjson.loads(line) for line in content.splitlines() if line.strip()]
+    except orjson.JSONDecodeError as error:
+        raise UnreadableTranscript(f"a line is not JSON: {error}") from error
+    header = _header(rows[0] if rows else None)
+    entries = tuple(_entry(row) for row in rows[1:])
+    if [isinstance(entry, Ended) for entry in entries] != [False] * (len(entries) - 1) + [True]:
+        raise UnreadableTranscript("it must end once, at its last line; this one was cut short, or put together")
+    return Transcript(header, entries)
 
 
 def request_json(conversation: Conversation) -> Json:
@@ -119,6 +118,20 @@ def line_entry(at: int, line: bytes) -> Entry:
     return Read(at, value) if isinstance(value, dict) else Garbled(at, line.decode("utf-8", "backslashreplace"))
 
 
+def _header(row: Json) -> Header:
+    match row:
+        case {"format": other} if other != FORMAT:
+            raise UnreadableTranscript(f"its format is {_excerpt(other)}, and this cca knows format {FORMAT}")
+        case {"format": _, "cli": str(cli), "argv": list(argv), "env": list(env), "request": dict(request)}:
+            return Header(cli, tuple(argv), tuple(env), request)
+        case _:
+            raise UnreadableTranscript("it does not begin as a recording of cca's does")
+
+
+def _excerpt(value: Json) -> str:
+    return str(value)[:80]
+
+
 def _row(entry: Entry) -> Json:
     match entry:
         case Written(at, frame):
@@ -135,9 +148,9 @@ def _row(entry: Entry) -> Json:
 
 def _entry(row: Json) -> Entry:
     match row:
-        case {"at": int(at), "write": frame}:
+        case {"at": int(at), "write": dict(frame)}:
             return Written(at, frame)
-        case {"at": int(at), "read": line}:
+        case {"at": int(at), "read": dict(line)}:
             return Read(at, line)
         case {"at": int(at), "garbled": str(text)}:
             return Garbled(at, text)
@@ -146,7 +159,7 @@ def _entry(row: Json) -> Entry:
         case {"at": int(at), "exit": {"code": int(code), "stderr": str(stderr)}}:
             return Ended(at, Exit(code, stderr))
         case _:
-            raise UnreadableTranscript(f"an entry is not understood: {str(row)[:80]}")
+            raise UnreadableTranscript(f"an entry is not understood: {_excerpt(row)}")
 
 
 def _converter() -> Converter:
