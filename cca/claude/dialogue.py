@@ -6,6 +6,7 @@
     Asked --message_start--> Begun                the model answers
     Begun --first piece--> Saying                 from here a client may have seen something
     Asked | Begun --assistant--> Spoken           the program asked again without streaming
+    Spoken --what is not of it--> Over            its blocks come a line each; whatever follows them ends it
     any --<synthetic> assistant--> Refused        the program speaks for itself: its result tells why
     Begun | Saying --stop reason--> Over          one API message is one answer
     any --failure--> Over
@@ -18,18 +19,21 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias, assert_never
 
-import orjson
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from cca.claude.events import (
     ApiRetry,
     BlockStart,
+    Compacted,
     ControlReply,
     Ignored,
     JsonPiece,
     Line,
     MessageDelta,
     MessageStart,
+    MessageStop,
+    Onward,
+    Piece,
     RateLimit,
     TextPiece,
     ThinkingPiece,
@@ -39,7 +43,7 @@ from cca.claude.events import (
     decode,
     usage_of,
 )
-from cca.claude.failures import FINAL_STATUSES, api_failure
+from cca.claude.failures import CONTEXT_LIMITS, FINAL_STATUSES, api_failure, too_long
 from cca.claude.script import script
 from cca.errors import CcaError, UpstreamFailed
 from cca.model import (
@@ -47,13 +51,13 @@ from cca.model import (
     Event,
     Failed,
     Finished,
-    Json,
     Started,
     StopReason,
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
     ToolCallStarted,
+    Usage,
 )
 
 SYNTHETIC = "<synthetic>"
@@ -94,15 +98,18 @@ class Saying:
 
 @frozen
 class Spoken:
-    """A message came whole, and ends with its result."""
+    """A message came whole, as far as its lines are here."""
 
     message: WholeMessage
 
 
 @frozen
 class Refused:
+    """The program spoke for itself; ``cut`` is whether it broke into a message that was being passed on."""
+
     kind: str | None
     said: str
+    cut: bool
 
 
 @frozen
@@ -162,12 +169,14 @@ class Dialogue:
     def close(self, how: str) -> tuple[Event, ...]:
         """Return the events of the program's end; ``how`` it ended, as in "exit code 1"."""
         match self.phase:
-            case Refused(kind, said):
+            case Refused(kind, said, _):
                 return self._fail(api_failure(None, kind, said, self._retry_after)).events
             case _:
                 return self.fail(UpstreamFailed(f"Claude Code ended ({how}) before its answer was complete."))
 
     def _heard(self, line: Line) -> Step:
+        if isinstance(self.phase, Spoken) and _ends(self.phase.message, line):
+            return self._spoken(self.phase.message, self.phase.message.stop_reason)
         match line:
             case TextPiece() | ThinkingPiece() | JsonPiece() | BlockStart():
                 return self._pass_on(line)
@@ -175,6 +184,8 @@ class Dialogue:
                 return self._begin(line)
             case MessageDelta():
                 return self._end(line)
+            case MessageStop():
+                return self._fail(_broke_off()) if isinstance(self.phase, Saying) else Step()
             case WholeMessage():
                 return self._whole(line)
             case TurnResult():
@@ -185,9 +196,11 @@ class Dialogue:
                 return self._fail(UpstreamFailed(f"Claude Code refused its {request_id} request: {error}"))
             case ApiRetry():
                 return self._retry(line)
-            case RateLimit(status, resets_at):
-                if status == "rejected" and resets_at is not None:
-                    self._retry_after = max(0.0, resets_at - self.began_at)
+            case RateLimit():
+                return self._limited(line)
+            case Compacted():
+                return self._fail(too_long("Claude Code began to summarize it"))
+            case Onward():
                 return Step()
             case Ignored():
                 self.ignored_lines += 1
@@ -203,15 +216,15 @@ class Dialogue:
 
     def _begin(self, line: MessageStart) -> Step:
         match self.phase:
+            case Saying() | Refused(cut=True):
+                return self._fail(_broke_off())
             case Asked() | Begun() | Refused():
                 self.phase = Begun(line)
                 return Step()
-            case Saying():
-                return self._fail(_broke_off())
             case _:
                 return self._fail(UpstreamFailed("Claude Code began an answer before it was asked."))
 
-    def _pass_on(self, line: TextPiece | ThinkingPiece | JsonPiece | BlockStart) -> Step:
+    def _pass_on(self, line: Piece) -> Step:
         events = tuple(_events(line))
         if not events:
             return Step()
@@ -234,65 +247,90 @@ class Dialogue:
                 opening = ()
             case _:
                 return self._fail(UpstreamFailed("Claude Code ended an answer that it had not begun."))
-        ended = self._finish(line.stop_reason, line.stop_sequence, start.usage, line.usage)
-        return Step(events=opening + ended)
+        return self._finish(opening, line.stop_reason, line.stop_sequence, usage_of(start.usage, line.usage))
 
     def _whole(self, line: WholeMessage) -> Step:
         if line.model == SYNTHETIC:
-            self.phase = Refused(line.error, _text(line))
+            cut = isinstance(self.phase, Saying) or (isinstance(self.phase, Refused) and self.phase.cut)
+            self.phase = Refused(line.error, _text(line), cut)
             return Step()
         match self.phase:
-            case Saying(start) if start.id != line.id:
+            case Begun(start) | Saying(start) if start.id == line.id:
+                # What was streamed, once more.
+                pass
+            case Saying() | Refused(cut=True):
                 return self._fail(_broke_off())
-            case Asked() | Spoken() | Refused():
-                self.phase = Spoken(line)
-            case Begun(start) if start.id != line.id:
+            case Spoken(message):
+                self.phase = Spoken(evolve(message, pieces=message.pieces + line.pieces))
+            case Asked() | Begun() | Refused():
                 self.phase = Spoken(line)
             case _:
-                pass
+                return self._fail(UpstreamFailed("Claude Code answered before it was asked."))
         return Step()
 
     def _result(self, line: TurnResult) -> Step:
         match self.phase:
-            case Refused(kind, said):
-                return self._fail(api_failure(line.status, kind, said or line.text, self._retry_after))
+            case Refused(kind, said, _):
+                return self._fail(self._failure(line, kind, said or line.text))
             case _ if line.is_error:
-                return self._fail(api_failure(line.status, None, line.text, self._retry_after))
+                return self._fail(self._failure(line, None, line.text))
             case Recalling():
                 return Step(write=self._say())
             case Spoken(message):
-                return self._spoken(message, line)
+                return self._spoken(message, message.stop_reason or line.stop_reason)
             case _:
                 return self._fail(UpstreamFailed("Claude Code ended its turn without an answer."))
 
-    def _spoken(self, message: WholeMessage, line: TurnResult) -> Step:
+    def _failure(self, line: TurnResult, kind: str | None, said: str) -> CcaError:
+        if line.terminal_reason in CONTEXT_LIMITS:
+            return too_long(said)
+        return api_failure(line.status, kind, said, self._retry_after)
+
+    def _spoken(self, message: WholeMessage, reason: str | None) -> Step:
         start = MessageStart(message.id, message.model, message.usage)
-        reason = message.stop_reason or line.stop_reason or "end_turn"
-        ended = self._finish(reason, message.stop_sequence, message.usage, {})
-        return Step(events=(_started(start), *_whole_events(message.content), *ended))
+        said = (event for piece in message.pieces for event in _events(piece))
+        return self._finish((_started(start), *said), reason, message.stop_sequence, usage_of(message.usage))
 
     def _retry(self, line: ApiRetry) -> Step:
         if isinstance(self.phase, Saying):
             return self._fail(_broke_off())
-        if line.delay:
-            self._retry_after = line.delay
+        self._wait(line.delay)
         if line.status not in FINAL_STATUSES:
             return Step()
         said = line.error or f"status {line.status}"
         return self._fail(api_failure(line.status, line.error, said, self._retry_after))
 
-    def _finish(
-        self, reason: str, sequence: str | None, start: Mapping[str, Json], end: Mapping[str, Json]
-    ) -> tuple[Event, ...]:
-        known = STOP_REASONS.get(reason)
+    def _limited(self, line: RateLimit) -> Step:
+        if line.status == "rejected" and line.resets_at is not None:
+            self._wait(line.resets_at - self.began_at)
+        return Step()
+
+    def _wait(self, seconds: float) -> None:
+        """Remember for how long no try helps: the longest time that was said counts."""
+        if seconds > 0:
+            self._retry_after = max(self._retry_after or 0.0, seconds)
+
+    def _finish(self, said: tuple[Event, ...], reason: str | None, sequence: str | None, usage: Usage) -> Step:
+        known = STOP_REASONS.get(reason or "")
         if known is None:
-            return self._fail(UpstreamFailed(f"The model stopped for a reason that cca does not know: {reason}")).events
+            return self._fail(UpstreamFailed(f"The model stopped for a reason that cca does not know: {reason}"))
         self.phase = Over()
-        return (Finished(known, sequence, usage_of(start, end)),)
+        return Step(events=(*said, Finished(known, sequence, usage)))
 
     def _fail(self, error: CcaError) -> Step:
         self.phase = Over()
         return Step(events=(Failed(error),))
+
+
+def _ends(message: WholeMessage, line: Line) -> bool:
+    """Whether ``line`` shows that all of ``message`` is here. Its result does too, and may say that it failed."""
+    match line:
+        case WholeMessage(id, model):
+            return id != message.id or model == SYNTHETIC
+        case MessageStart() | Onward() | ApiRetry():
+            return True
+        case _:
+            return False
 
 
 def _broke_off() -> CcaError:
@@ -305,40 +343,21 @@ def _started(start: MessageStart) -> Started:
     return Started(start.id, start.model, usage_of(start.usage))
 
 
-def _events(line: TextPiece | ThinkingPiece | JsonPiece | BlockStart) -> Iterable[Event]:
+def _events(line: Piece) -> Iterable[Event]:
     match line:
-        case TextPiece(text):
+        case TextPiece(text) | BlockStart("text", text):
             return [TextDelta(text)] if text else []
-        case ThinkingPiece(text):
+        case ThinkingPiece(text) | BlockStart("thinking", text):
             return [ThinkingDelta(text)] if text else []
         case JsonPiece(piece):
             return [ToolCallDelta(piece)] if piece else []
         case BlockStart("tool_use", _, id, name):
             return [ToolCallStarted(id, name)]
-        case BlockStart("text", text) if text:
-            return [TextDelta(text)]
-        case BlockStart("thinking", text) if text:
-            return [ThinkingDelta(text)]
         case BlockStart():
             return []
         case _:
             assert_never(line)
 
 
-def _whole_events(content: Iterable[Mapping[str, Json]]) -> Iterable[Event]:
-    for block in content:
-        match block:
-            case {"type": "text", "text": str(text)}:
-                yield TextDelta(text)
-            case {"type": "thinking", "thinking": str(text)} if text:
-                yield ThinkingDelta(text)
-            case {"type": "tool_use", "id": str(id), "name": str(name), "input": arguments}:
-                yield ToolCallStarted(id, name)
-                yield ToolCallDelta(orjson.dumps(arguments).decode())
-            case _:
-                pass
-
-
 def _text(message: WholeMessage) -> str:
-    texts = (block.get("text") for block in message.content)
-    return "\n".join(text for text in texts if isinstance(text, str))
+    return "\n".join(piece.text for piece in message.pieces if isinstance(piece, BlockStart))

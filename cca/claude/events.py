@@ -2,17 +2,23 @@
 
 Seen with Claude Code 2.1.330, ``--output-format stream-json --include-partial-messages``. ``stream_event`` lines hold
 the events of the Messages API as they came. New types appear with every release: they are ``Ignored``. A line that is
-not a JSON object, or a known type without what it must have, is an ``Unreadable``.
+not a JSON object, or a known type without what it must have, is an ``Unreadable``: what is read here has the type that
+is written here, and nothing else is asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import orjson
 from attrs import frozen
 
 from cca.model import Json, Usage
+
+T = TypeVar("T")
+
+Counts: TypeAlias = Mapping[str, int]
+"""The Messages API's token counters, by its names; one that is null is left out."""
 
 
 class Unreadable(ValueError):
@@ -23,15 +29,17 @@ class Unreadable(ValueError):
 class MessageStart:
     id: str
     model: str
-    usage: Mapping[str, Json]
+    usage: Counts
 
 
 @frozen
 class BlockStart:
+    """``id`` and ``name`` are a ``tool_use``'s."""
+
     kind: str
-    text: str
-    id: str
-    name: str
+    text: str = ""
+    id: str = ""
+    name: str = ""
 
 
 @frozen
@@ -49,35 +57,56 @@ class JsonPiece:
     json: str
 
 
+Piece: TypeAlias = BlockStart | TextPiece | ThinkingPiece | JsonPiece
+
+
 @frozen
 class MessageDelta:
     """The end of a message, when ``stop_reason`` is there; its usage is that of the whole message."""
 
     stop_reason: str | None
     stop_sequence: str | None
-    usage: Mapping[str, Json]
+    usage: Counts
+
+
+@frozen
+class MessageStop:
+    """Nothing more of a message comes; without a stop reason before it, the message broke off."""
 
 
 @frozen
 class WholeMessage:
-    """An ``assistant`` line. ``model`` is ``<synthetic>`` when the program itself, not the model, speaks."""
+    """An ``assistant`` line: a message, or one block of it, and then the lines of its others follow.
+
+    ``model`` is ``<synthetic>`` when the program itself, not the model, speaks.
+    """
 
     id: str
     model: str
-    content: tuple[Mapping[str, Json], ...]
+    pieces: tuple[Piece, ...]
     stop_reason: str | None
     stop_sequence: str | None
-    usage: Mapping[str, Json]
+    usage: Counts
     error: str | None
 
 
 @frozen
 class TurnResult:
     is_error: bool
-    num_turns: int
     status: int | None
     text: str
     stop_reason: str | None
+    terminal_reason: str | None
+
+
+@frozen
+class Onward:
+    """The program goes on from a message by itself: it calls a tool, or says a user turn."""
+
+
+@frozen
+class Compacted:
+    """The program put a summary of its own in the place of the conversation."""
 
 
 @frozen
@@ -91,8 +120,6 @@ class ControlReply:
 class ApiRetry:
     """The program is about to ask its API again. ``delay`` is in seconds."""
 
-    attempt: int
-    max_retries: int
     delay: float
     status: int | None
     error: str | None
@@ -113,18 +140,20 @@ class Ignored:
 
 Line: TypeAlias = (
     MessageStart
-    | BlockStart
-    | TextPiece
-    | ThinkingPiece
-    | JsonPiece
+    | Piece
     | MessageDelta
+    | MessageStop
     | WholeMessage
     | TurnResult
+    | Onward
+    | Compacted
     | ControlReply
     | ApiRetry
     | RateLimit
     | Ignored
 )
+
+Decoder: TypeAlias = Callable[[Mapping[str, Json]], Line]
 
 
 def decode(line: bytes) -> Line:
@@ -139,124 +168,173 @@ def decode(line: bytes) -> Line:
     decoder = _DECODERS.get(kind) if isinstance(kind, str) else None
     try:
         return decoder(frame) if decoder else Ignored(str(kind))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError) as error:
         raise Unreadable(f"a {kind} line without what it must have: {error!r}") from error
 
 
-def usage_of(start: Mapping[str, Json], end: Mapping[str, Json] = MappingProxyType({})) -> Usage:
-    """Return the Messages API's counters: those of a message's end count for the whole, its nulls keep the start's."""
-    counts = {**start, **{name: count for name, count in end.items() if count is not None}}
-    details = counts.get("output_tokens_details") or {}
-    return Usage(
-        input_tokens=counts.get("input_tokens") or 0,
-        output_tokens=counts.get("output_tokens") or 0,
-        cache_read_tokens=counts.get("cache_read_input_tokens") or 0,
-        cache_write_tokens=counts.get("cache_creation_input_tokens") or 0,
-        reasoning_tokens=details.get("thinking_tokens") or 0,
-    )
+def usage_of(start: Counts, end: Counts = MappingProxyType({})) -> Usage:
+    """Return a message's usage: the counts of its end are for the whole, those that it leaves out are its start's."""
+    counts = {**start, **end}
+    return Usage(**{ours: counts[theirs] for theirs, ours in _COUNTERS.items() if theirs in counts})
+
+
+_COUNTERS = {
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "cache_read_input_tokens": "cache_read_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+    "thinking_tokens": "reasoning_tokens",
+}
+
+
+def _need(of: Mapping[str, Json], name: str, kind: type[T]) -> T:
+    value = of[name]
+    if type(value) is not kind:
+        raise TypeError(f"{name} is a {type(value).__name__}, not a {kind.__name__}")
+    return value
+
+
+def _may(of: Mapping[str, Json], name: str, kind: type[T]) -> T | None:
+    return None if of.get(name) is None else _need(of, name, kind)
+
+
+def _number(of: Mapping[str, Json], name: str) -> float | None:
+    value = of.get(name)
+    if value is None:
+        return None
+    if type(value) not in (int, float):
+        raise TypeError(f"{name} is a {type(value).__name__}, not a number")
+    return float(value)
+
+
+def _usage(of: Mapping[str, Json]) -> Counts:
+    usage = _may(of, "usage", dict) or {}
+    flat = {**usage, **(_may(usage, "output_tokens_details", dict) or {})}
+    counts = {name: _may(flat, name, int) for name in _COUNTERS}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _stream_event(frame: Mapping[str, Json]) -> Line:
     if frame.get("parent_tool_use_id") is not None:
         return Ignored("stream_event of a subagent")
-    event = frame["event"]
-    decoder = _STREAM_DECODERS.get(event["type"])
-    return decoder(event) if decoder else Ignored(f"stream_event {event['type']}")
+    event = _need(frame, "event", dict)
+    kind = _need(event, "type", str)
+    decoder = _STREAM_DECODERS.get(kind)
+    return decoder(event) if decoder else Ignored(f"stream_event {kind}")
 
 
 def _message_start(event: Mapping[str, Json]) -> Line:
-    message = event["message"]
-    return MessageStart(message["id"], message["model"], message.get("usage") or {})
+    message = _need(event, "message", dict)
+    return MessageStart(_need(message, "id", str), _need(message, "model", str), _usage(message))
 
 
 def _block_start(event: Mapping[str, Json]) -> Line:
-    block = event["content_block"]
-    return BlockStart(
-        kind=block["type"],
-        text=block.get("text") or block.get("thinking") or "",
-        id=block.get("id") or "",
-        name=block.get("name") or "",
-    )
+    return _opening(_need(event, "content_block", dict))
+
+
+def _opening(block: Mapping[str, Json]) -> BlockStart:
+    match _need(block, "type", str):
+        case "text":
+            return BlockStart("text", text=_may(block, "text", str) or "")
+        case "thinking":
+            return BlockStart("thinking", text=_may(block, "thinking", str) or "")
+        case "tool_use":
+            return BlockStart("tool_use", id=_need(block, "id", str), name=_need(block, "name", str))
+        case other:
+            return BlockStart(other)
 
 
 def _block_delta(event: Mapping[str, Json]) -> Line:
-    delta = event["delta"]
-    match delta["type"]:
+    delta = _need(event, "delta", dict)
+    match _need(delta, "type", str):
         case "text_delta":
-            return TextPiece(delta["text"])
+            return TextPiece(_need(delta, "text", str))
         case "input_json_delta":
-            return JsonPiece(delta["partial_json"])
+            return JsonPiece(_need(delta, "partial_json", str))
         case "thinking_delta":
-            return ThinkingPiece(delta["thinking"])
+            return ThinkingPiece(_need(delta, "thinking", str))
         case other:
             return Ignored(f"stream_event {other}")
 
 
 def _message_delta(event: Mapping[str, Json]) -> Line:
-    delta = event["delta"]
-    return MessageDelta(delta.get("stop_reason"), delta.get("stop_sequence"), event.get("usage") or {})
+    delta = _need(event, "delta", dict)
+    return MessageDelta(_may(delta, "stop_reason", str), _may(delta, "stop_sequence", str), _usage(event))
 
 
 def _assistant(frame: Mapping[str, Json]) -> Line:
     if frame.get("parent_tool_use_id") is not None:
         return Ignored("assistant of a subagent")
-    message = frame["message"]
+    message = _need(frame, "message", dict)
     return WholeMessage(
-        id=message["id"],
-        model=message["model"],
-        content=tuple(message["content"]),
-        stop_reason=message.get("stop_reason"),
-        stop_sequence=message.get("stop_sequence"),
-        usage=message.get("usage") or {},
-        error=frame.get("error"),
+        id=_need(message, "id", str),
+        model=_need(message, "model", str),
+        pieces=tuple(_pieces(_need(message, "content", list))),
+        stop_reason=_may(message, "stop_reason", str),
+        stop_sequence=_may(message, "stop_sequence", str),
+        usage=_usage(message),
+        error=_may(frame, "error", str),
     )
+
+
+def _pieces(content: Iterable[Json]) -> Iterator[Piece]:
+    for block in content:
+        opening = _opening(block)
+        yield opening
+        if opening.kind == "tool_use":
+            yield JsonPiece(orjson.dumps(_need(block, "input", dict)).decode())
+
+
+def _user(frame: Mapping[str, Json]) -> Line:
+    return Ignored("user of a subagent") if frame.get("parent_tool_use_id") is not None else Onward()
 
 
 def _result(frame: Mapping[str, Json]) -> Line:
     return TurnResult(
-        is_error=bool(frame["is_error"]),
-        num_turns=int(frame.get("num_turns", 0)),
-        status=frame.get("api_error_status"),
-        text=str(frame.get("result") or ""),
-        stop_reason=frame.get("stop_reason"),
+        is_error=_need(frame, "is_error", bool),
+        status=_may(frame, "api_error_status", int),
+        text=_may(frame, "result", str) or "",
+        stop_reason=_may(frame, "stop_reason", str),
+        terminal_reason=_may(frame, "terminal_reason", str),
     )
 
 
 def _control_response(frame: Mapping[str, Json]) -> Line:
-    reply = frame["response"]
-    error = None if reply["subtype"] == "success" else str(reply.get("error") or "refused")
-    return ControlReply(reply["request_id"], error, reply.get("response") or {})
+    reply = _need(frame, "response", dict)
+    error = None if _need(reply, "subtype", str) == "success" else _may(reply, "error", str) or "no reason given"
+    return ControlReply(_need(reply, "request_id", str), error, _may(reply, "response", dict) or {})
 
 
 def _system(frame: Mapping[str, Json]) -> Line:
-    if frame.get("subtype") != "api_retry":
-        return Ignored(f"system {frame.get('subtype')}")
-    return ApiRetry(
-        attempt=int(frame["attempt"]),
-        max_retries=int(frame["max_retries"]),
-        delay=float(frame.get("retry_delay_ms") or 0) / 1000,
-        status=frame.get("error_status"),
-        error=frame.get("error"),
-    )
+    match frame.get("subtype"):
+        case "api_retry":
+            delay = _number(frame, "retry_delay_ms") or 0.0
+            return ApiRetry(delay / 1000, _may(frame, "error_status", int), _may(frame, "error", str))
+        case "compact_boundary":
+            return Compacted()
+        case other:
+            return Ignored(f"system {other}")
 
 
 def _rate_limit(frame: Mapping[str, Json]) -> Line:
-    limits = frame.get("rate_limit_info") or {}
-    resets_at = limits.get("resetsAt")
-    return RateLimit(str(limits.get("status") or ""), None if resets_at is None else float(resets_at))
+    limits = _may(frame, "rate_limit_info", dict) or {}
+    return RateLimit(_may(limits, "status", str) or "", _number(limits, "resetsAt"))
 
 
-_STREAM_DECODERS = {
+_STREAM_DECODERS: Mapping[str, Decoder] = {
     "message_start": _message_start,
     "content_block_start": _block_start,
     "content_block_delta": _block_delta,
     "message_delta": _message_delta,
+    "message_stop": lambda _: MessageStop(),
 }
 
-_DECODERS = {
+_DECODERS: Mapping[str, Decoder] = {
     "stream_event": _stream_event,
     "assistant": _assistant,
+    "user": _user,
     "result": _result,
+    "control_request": lambda _: Onward(),
     "control_response": _control_response,
     "system": _system,
     "rate_limit_event": _rate_limit,

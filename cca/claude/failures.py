@@ -4,6 +4,7 @@ The program reports an API error as an assistant message of the model ``<synthet
 Error", or not, and a ``result`` of subtype success. Its text is for the error's message, without that prefix.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 
@@ -29,8 +30,11 @@ FINAL_STATUSES = frozenset({401, 403, 429})
 
 LOGIN_ERRORS = frozenset({"authentication_failed", "oauth_org_not_allowed", "billing_error"})
 
-_PREFIX = re.compile(r"^\s*API Error:?\s*(?:\d{3}\b)?\s*[·:-]?\s*")
-_API_MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
+CONTEXT_LIMITS = frozenset({"blocking_limit", "prompt_too_long"})
+"""A result's ``terminal_reason`` when the prompt is longer than the model's context: by its own count, by the API's."""
+
+_PREFIX = re.compile(r"\bAPI Error:?\s*(?:\d{3}\b)?\s*[·:-]?\s*")
+_API_MESSAGE = re.compile(r'"message"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 def api_failure(status: int | None, kind: str | None, said: str, retry_after: float | None) -> CcaError:
@@ -41,14 +45,24 @@ def api_failure(status: int | None, kind: str | None, said: str, retry_after: fl
     if kind == "rate_limit" and status is None:
         status = 429
     error = _BY_STATUS.get(status or 0, _unknown)(said)
-    error.retry_after = retry_after if status in (429, 529, 503) else None
+    error.retry_after = retry_after if isinstance(error, RateLimited | Overloaded) else None
     return error
+
+
+def too_long(said: str) -> CcaError:
+    """Return the error for a conversation that the model's context does not hold."""
+    message = f"The conversation is longer than the model's context: {said}"
+    return BadRequest(message, code="context_length_exceeded")
 
 
 def _bare(said: str) -> str:
     """Return the API's own sentence, without what Claude Code puts around it."""
     inner = _API_MESSAGE.search(said)
-    return (inner.group(1) if inner else _PREFIX.sub("", said)).strip() or "no reason given"
+    try:
+        sentence = json.loads(inner[1], strict=False) if inner else _PREFIX.sub("", said)
+    except ValueError:
+        sentence = said
+    return sentence.strip() or "no reason given"
 
 
 def _login(said: str) -> CcaError:
@@ -67,5 +81,6 @@ _BY_STATUS: Mapping[int, Callable[[str], CcaError]] = {
     413: lambda said: TooLarge(f"The model's API finds the request too large: {said}"),
     429: lambda said: RateLimited(f"Claude Code's account is rate limited: {said}", code="rate_limit_exceeded"),
     500: lambda said: ModelApiFailed(f"The model's API failed: {said}"),
+    503: lambda said: Overloaded(f"The model's API is overloaded: {said}"),
     529: lambda said: Overloaded(f"The model's API is overloaded: {said}"),
 }

@@ -1,0 +1,98 @@
+"""Claude Code's failures to errors: by status and kind."""
+
+import pytest
+
+from cca.claude.failures import LOGIN_HINT, api_failure, too_long
+from cca.errors import (
+    BadRequest,
+    CcaError,
+    ModelApiFailed,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    TooLarge,
+    Unauthorized,
+    UpstreamFailed,
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "error", "code"),
+    [
+        (400, "unknown", BadRequest, None),
+        (401, "authentication_failed", Unauthorized, "claude_code_login"),
+        (403, "authentication_failed", Unauthorized, "claude_code_login"),
+        (404, "model_not_found", NotFound, "model_not_found"),
+        (413, "invalid_request", TooLarge, None),
+        (429, "rate_limit", RateLimited, "rate_limit_exceeded"),
+        (500, "server_error", ModelApiFailed, None),
+        (503, "server_error", Overloaded, None),
+        (529, "server_error", Overloaded, None),
+        (402, "unknown", UpstreamFailed, None),
+        (502, "server_error", UpstreamFailed, None),
+        (None, "server_error", UpstreamFailed, None),
+        (None, None, UpstreamFailed, None),
+        (None, "authentication_failed", Unauthorized, "claude_code_login"),
+        (None, "oauth_org_not_allowed", Unauthorized, "claude_code_login"),
+        (402, "billing_error", Unauthorized, "claude_code_login"),
+        (400, "billing_error", BadRequest, None),
+        (None, "rate_limit", RateLimited, "rate_limit_exceeded"),
+    ],
+)
+def test_status_and_kind_choose_the_error(
+    status: int | None, kind: str | None, error: type[CcaError], code: str | None
+) -> None:
+    made = api_failure(status, kind, "why", None)
+    assert (type(made), made.code) == (error, code)
+    assert made.message.endswith(": why")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "passed"),
+    [
+        (429, None, 7.4),
+        (None, "rate_limit", 7.4),
+        (503, None, 7.4),
+        (529, None, 7.4),
+        (400, None, None),
+        (401, None, None),
+    ],
+)
+def test_how_long_to_wait_is_said_where_waiting_helps(
+    status: int | None, kind: str | None, passed: float | None
+) -> None:
+    assert api_failure(status, kind, "why", 7.4).retry_after == passed
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("API Error: 400 messages: too many", "messages: too many"),
+        ("API Error: Connection refused (ECONNREFUSED)", "Connection refused (ECONNREFUSED)"),
+        ("API Error: Request rejected (429) · This request", "Request rejected (429) · This request"),
+        ("Failed to authenticate. API Error: 403 Scripted", "Failed to authenticate. Scripted"),
+        ("Not logged in · Please run /login", "Not logged in · Please run /login"),
+        (
+            'API Error: 400 {"type":"error","error":{"type":"x","message":"say \\"please\\"\\nK\\u00f6ln"}}',
+            'say "please"\nKöln',
+        ),
+        ('API Error: 400 {"message":"broken \\x escape"}', 'API Error: 400 {"message":"broken \\x escape"}'),
+        ("API Error: 500", "no reason given"),
+        ("", "no reason given"),
+        ("  ", "no reason given"),
+    ],
+)
+def test_the_apis_own_sentence_is_told_without_what_is_around_it(said: str, told: str) -> None:
+    assert api_failure(500, None, said, None).message == f"The model's API failed: {told}"
+
+
+def test_a_refused_login_says_whose_it_is_and_how_to_mend_it() -> None:
+    assert api_failure(401, None, "x", None).message == f"{LOGIN_HINT} It said: x"
+    assert "/login" in LOGIN_HINT
+    assert "ANTHROPIC_API_KEY" in LOGIN_HINT
+
+
+def test_a_prompt_that_the_context_does_not_hold_is_the_clients_matter() -> None:
+    error = too_long("Prompt is too long")
+    assert (error.status, error.code, error.retryable) == (400, "context_length_exceeded", False)
+    assert error.message == "The conversation is longer than the model's context: Prompt is too long"
