@@ -4,6 +4,7 @@ The environment is an allow-list, in one table. What the server has besides (dat
 stays with the server: the model could ask for it.
 """
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
@@ -81,6 +82,10 @@ SWITCHES: Mapping[str, str] = {
     "DISABLE_AUTOUPDATER": "1",
     # A second wall behind client_composed: no text of a prompt makes the program read a file.
     "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
+    # It would put a summary of its own, for two more requests, in the place of a long history.
+    "DISABLE_COMPACT": "1",
+    # Tokens by its own rough count, past which it refuses to ask; how much the context holds is for the API to say.
+    "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE": "1000000000",
     "CLAUDE_AGENT_SDK_MCP_NO_PREFIX": "1",
     "ENABLE_TOOL_SEARCH": "0",
 }
@@ -141,10 +146,17 @@ def inherited(environ: Mapping[str, str], inherit: tuple[str, ...] = ()) -> dict
         if is_on(environ.get(switch)):
             patterns += [switch, *names]
     env = {name: value for name, value in environ.items() if any(fnmatchcase(name, row) for row in patterns)}
-    if urlsplit(env.get("ANTHROPIC_BASE_URL", "")).hostname in LOOPBACK:
+    if _host(env.get("ANTHROPIC_BASE_URL", "")) in LOOPBACK:
         for name in ("NO_PROXY", "no_proxy"):
             env[name] = ",".join(filter(None, (env.get(name), *LOOPBACK)))
     return env
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def offline_environ(environ: Mapping[str, str], base_url: str) -> dict[str, str]:
@@ -173,10 +185,6 @@ def is_on(value: str | None) -> bool:
 
 
 def version_of(printed: str) -> tuple[int, int, int] | None:
-    """Return the version in what ``claude --version`` printed, as in ``2.1.330 (Claude Code)``."""
-    parts = printed.split(" ", 1)[0].strip().split(".")
-    match [int(part) for part in parts if part.isdecimal()]:
-        case [major, minor, patch]:
-            return major, minor, patch
-        case _:
-            return None
+    """Return the version in what ``claude --version`` printed, as in ``2.1.330 (Claude Code)``; nothing, for others."""
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)\S* \(Claude Code\)", printed, re.ASCII)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
