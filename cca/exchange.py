@@ -6,15 +6,16 @@ unless the task is cancelled; the process is dead by the time the task ends.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
-from attrs import frozen
+from attrs import define, field, frozen
 
 from cca.backends import Backend, Process
 from cca.claude.dialogue import Dialogue
 from cca.claude.lines import LineFramer, LineTooLong
 from cca.errors import CcaError, DeadlineExceeded, InternalError, UpstreamFailed
-from cca.model import Conversation, Event, Failed
+from cca.model import Conversation, Event, Failed, Finished
 
 log = logging.getLogger(__name__)
 
@@ -40,27 +41,55 @@ async def converse(
 ) -> None:
     """Answer ``conversation`` on ``events``, and close it. ``now`` is the wall clock. Cancelling kills the process."""
     dialogue = Dialogue(conversation, now())
+    answer = _Answer(events)
     async with events:
         try:
             with trio.move_on_after(deadlines.answer) as whole:
                 async with backend.open(conversation) as process:
-                    await _hold(dialogue, process, deadlines, events)
+                    await _hold(dialogue, process, deadlines, answer)
             if whole.cancelled_caught:
-                error = DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
-                await _send(events, dialogue.fail(error))
+                await answer.fail(
+                    DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
+                )
         except* CcaError as group:
-            await _send(events, dialogue.fail(_first(group)))
-        except* trio.BrokenResourceError:
-            # Nobody reads the answer any more; the process is gone already.
+            await answer.fail(_first(group))
+        except* _NobodyReads:
+            # The process is gone already.
             pass
         except* Exception:
             log.exception("A fault in cca ended an answer.")
-            await _send(events, dialogue.fail(InternalError("A fault in cca ended the answer; its log says more.")))
+            await answer.fail(InternalError("A fault in cca ended the answer; its log says more."))
 
 
-async def _hold(
-    dialogue: Dialogue, process: Process, deadlines: Deadlines, events: trio.MemorySendChannel[Event]
-) -> None:
+class _NobodyReads(Exception):
+    """The other end of the channel is closed."""
+
+
+@define
+class _Answer:
+    """The events on their way out. ``complete`` once the last one was taken: the dialogue may be over before that."""
+
+    channel: trio.MemorySendChannel[Event]
+    complete: bool = field(default=False, init=False)
+
+    async def send(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if isinstance(event, Failed):
+                log.warning("An answer failed with %d: %s", event.error.status, event.error)
+            try:
+                await self.channel.send(event)
+            except trio.BrokenResourceError:
+                raise _NobodyReads from None
+            self.complete = isinstance(event, Finished | Failed)
+
+    async def fail(self, error: CcaError) -> None:
+        """Let ``error`` be the last event, unless there was a last one."""
+        if not self.complete:
+            with suppress(_NobodyReads):
+                await self.send((Failed(error),))
+
+
+async def _hold(dialogue: Dialogue, process: Process, deadlines: Deadlines, answer: _Answer) -> None:
     framer = LineFramer()
     first_by = trio.current_time() + deadlines.first_event
     process.write(dialogue.open())
@@ -70,38 +99,25 @@ async def _hold(
             chunk = await process.read()
             how = None if chunk else await process.wait()
         if silence.cancelled_caught:
-            await _send(events, dialogue.fail(_silent(dialogue, deadlines)))
+            await answer.send(dialogue.fail(_silent(dialogue, deadlines)))
         elif how is None:
-            await _take(dialogue, framer, chunk, process, events)
+            await _take(dialogue, framer, chunk, process, answer)
         else:
-            await _send(events, dialogue.feed(framer.close()).events)
-            await _send(events, dialogue.close(str(how)))
+            # What came after the last newline was cut off, however complete it looks.
+            await answer.send(dialogue.close(str(how)))
 
 
-async def _take(
-    dialogue: Dialogue,
-    framer: LineFramer,
-    chunk: bytes,
-    process: Process,
-    events: trio.MemorySendChannel[Event],
-) -> None:
+async def _take(dialogue: Dialogue, framer: LineFramer, chunk: bytes, process: Process, answer: _Answer) -> None:
     try:
         lines = framer.feed(chunk)
     except LineTooLong as error:
-        await _send(events, dialogue.fail(UpstreamFailed(f"Claude Code printed {error}.")))
+        await answer.send(dialogue.fail(UpstreamFailed(f"Claude Code printed {error}.")))
         return
     for line in lines:
         step = dialogue.feed(line)
         if step.write:
             process.write(step.write)
-        await _send(events, step.events)
-
-
-async def _send(channel: trio.MemorySendChannel[Event], events: tuple[Event, ...]) -> None:
-    for event in events:
-        if isinstance(event, Failed):
-            log.warning("An answer failed with %d: %s", event.error.status, event.error)
-        await channel.send(event)
+        await answer.send(step.events)
 
 
 def _silent(dialogue: Dialogue, deadlines: Deadlines) -> CcaError:
