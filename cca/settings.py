@@ -1,5 +1,6 @@
 """Every setting, with its default and the reason for it. One frozen value, from flags and the environment."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,11 +64,12 @@ class Settings:
     )
 
     def __attrs_post_init__(self) -> None:
-        for attribute in attrs.fields(Settings):
-            if attribute.name.endswith("_timeout") and getattr(self, attribute.name) <= 0:
-                raise SettingsError(f"{variable(attribute)} must be more than 0 seconds.")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise SettingsError(f"CCA_{name.upper()} is {value:g}, and must be from {least:g} to {most:g}.")
         for row in self.models:
-            if not re.fullmatch(r"[^=]+=[^=]+", row):
+            if not re.fullmatch(r"\s*[^=\s][^=]*=\s*[^=\s][^=]*", row):
                 raise SettingsError(f"CCA_MODELS has {row!r}; each entry is PATTERN=MODEL, with commas between them.")
 
 
@@ -123,6 +125,19 @@ def _flag(given: str) -> bool:
 def _listed(given: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in given.split(",") if item.strip())
 
+
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "port": (0, 65_535),
+    "first_event_timeout": (0.001, math.inf),
+    "silence_timeout": (0.001, math.inf),
+    "answer_timeout": (0.001, math.inf),
+    "body_timeout": (0.001, math.inf),
+    "heartbeat": (0.001, math.inf),
+    "grace": (0, math.inf),
+    "body_limit": (1, math.inf),
+    "retries": (0, 1000),
+}
+"""What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once."""
 
 _READERS: Mapping[Any, Callable[[str], Any]] = {
     str: str,

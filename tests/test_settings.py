@@ -1,0 +1,125 @@
+"""Settings: from flags, the environment, defaults; what is refused and by which name."""
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from cca.settings import ALIAS_PATTERNS, Settings, SettingsError, read_settings, reader, variable
+
+
+def test_with_nothing_given_the_defaults_are_these() -> None:
+    assert attrs.asdict(read_settings({}, {})) == {
+        "host": "127.0.0.1",
+        "port": 8000,
+        "claude": None,
+        "offline": False,
+        "replay": None,
+        "record": None,
+        "first_event_timeout": 120.0,
+        "silence_timeout": 300.0,
+        "answer_timeout": 1800.0,
+        "heartbeat": 15.0,
+        "grace": 5.0,
+        "body_limit": 20_000_000,
+        "body_timeout": 60.0,
+        "retries": 2,
+        "inherit": (),
+        "models": ALIAS_PATTERNS,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("host", "::1", "::1"),
+        ("port", "0", 0),
+        ("port", "65535", 65535),
+        ("claude", "/opt/claude", Path("/opt/claude")),
+        ("claude", "~/claude", Path("~/claude").expanduser()),
+        ("offline", "1", True),
+        ("offline", "Yes", True),
+        ("offline", "TRUE", True),
+        ("offline", "on", True),
+        ("offline", "0", False),
+        ("offline", "no", False),
+        ("offline", "False", False),
+        ("offline", "off", False),
+        ("first_event_timeout", "0.5", 0.5),
+        ("answer_timeout", "inf", float("inf")),
+        ("grace", "0", 0.0),
+        ("retries", "0", 0),
+        ("inherit", "A, B,,C_*", ("A", "B", "C_*")),
+        ("inherit", ",", ()),
+        ("models", "gpt-*=haiku, x = claude-y", ("gpt-*=haiku", "x = claude-y")),
+        ("host", "", "127.0.0.1"),
+        ("models", "", ALIAS_PATTERNS),
+    ],
+)
+def test_the_environment_is_read_as_the_fields_type_and_an_empty_variable_is_none(
+    name: str, given: str, value: Any
+) -> None:
+    read = getattr(read_settings({f"CCA_{name.upper()}": given}, {}), name)
+    assert (type(read), read) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "port"),
+    [
+        ({"CCA_PORT": "1"}, {"port": 2}, 2),
+        ({"CCA_PORT": "1"}, {"port": None}, 1),
+        ({"CCA_PORT": "1"}, {"port": 0}, 0),
+        ({}, {"other": 3}, 8000),
+    ],
+)
+def test_a_flag_counts_before_the_environment(environ: dict[str, str], flags: dict[str, Any], port: int) -> None:
+    assert read_settings(environ, flags).port == port
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("PORT", "http", "CCA_PORT='http' cannot be used"),
+        ("PORT", "8000.0", "CCA_PORT='8000.0' cannot be used"),
+        ("PORT", "-1", "CCA_PORT is -1, and must be from 0 to 65535"),
+        ("PORT", "65536", "CCA_PORT is 65536"),
+        ("OFFLINE", "maybe", "CCA_OFFLINE='maybe' cannot be used: say 1 or 0"),
+        ("FIRST_EVENT_TIMEOUT", "0", "CCA_FIRST_EVENT_TIMEOUT is 0, and must be from 0.001"),
+        ("SILENCE_TIMEOUT", "-1", "CCA_SILENCE_TIMEOUT is -1"),
+        ("ANSWER_TIMEOUT", "nan", "CCA_ANSWER_TIMEOUT is nan"),
+        ("BODY_TIMEOUT", "0", "CCA_BODY_TIMEOUT is 0"),
+        ("HEARTBEAT", "0", "CCA_HEARTBEAT is 0"),
+        ("GRACE", "-0.1", "CCA_GRACE is -0.1, and must be from 0"),
+        ("BODY_LIMIT", "0", "CCA_BODY_LIMIT is 0, and must be from 1"),
+        ("RETRIES", "-1", "CCA_RETRIES is -1"),
+        ("MODELS", "gpt-4", "CCA_MODELS has 'gpt-4'"),
+        ("MODELS", "=haiku", "CCA_MODELS has '=haiku'"),
+        ("MODELS", " =haiku", "CCA_MODELS has"),
+        ("MODELS", "gpt-4= ", "CCA_MODELS has"),
+        ("MODELS", "a=b=c", "CCA_MODELS has 'a=b=c'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_its_name(name: str, given: str, words: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({f"CCA_{name}": given}, {})
+    assert words in str(refused.value)
+
+
+def test_every_number_has_a_range_that_holds_its_default() -> None:
+    """A new setting of time or size fails here until somebody says what it may be."""
+    numbers = {attribute.name for attribute in attrs.fields(Settings) if attribute.type in (int, float)}
+    for name in numbers:
+        with pytest.raises(SettingsError, match=f"CCA_{name.upper()} is -1e"):
+            read_settings({f"CCA_{name.upper()}": "-1000000000"}, {})
+
+
+def test_every_field_has_a_variable_a_reader_and_a_word_for_people() -> None:
+    for attribute in attrs.fields(Settings):
+        assert variable(attribute) == f"CCA_{attribute.name.upper()}"
+        assert callable(reader(attribute))
+        assert attribute.metadata["help"]
+
+
+def test_nothing_else_in_the_environment_is_a_setting() -> None:
+    assert read_settings({"PORT": "1", "cca_port": "1", "CCA_": "1", "CCA_NEW": "1"}, {}) == Settings()
