@@ -1,0 +1,197 @@
+"""Conversations to batches of frames."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cca.claude.launch import Directories, launch
+from cca.claude.script import script
+from cca.model import (
+    AssistantTurn,
+    Conversation,
+    Document,
+    Image,
+    Sampling,
+    Text,
+    Tool,
+    ToolResult,
+    ToolUse,
+    UserPart,
+    UserTurn,
+)
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+TOOL = Tool("get_weather", "d" * 5000, SCHEMA)
+
+
+def user(*texts: str) -> UserTurn:
+    return UserTurn(tuple(map(Text, texts)))
+
+
+def assistant(*texts: str) -> AssistantTurn:
+    return AssistantTurn(tuple(map(Text, texts)))
+
+
+def batches(conversation: Conversation) -> list[list[Any]]:
+    return [[json.loads(frame) for frame in batch.splitlines()] for batch in script(conversation)]
+
+
+def gist(frame: Any) -> str:
+    """Return a frame in short: a request's subtype, or who says what, with a mark where it is to be answered."""
+    if frame["type"] == "control_request":
+        return str(frame["request"]["subtype"])
+    said = "|".join(block["text"] for block in frame["message"]["content"])
+    asked = "?" if frame["type"] == "user" and frame.get("shouldQuery", True) else ""
+    return f"{frame['type']}: {said}{asked}"
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        pytest.param((user("a"),), [["initialize", "set_model", "user: a?"]], id="one turn is one batch"),
+        pytest.param(
+            (user("a"), assistant("b"), user("c")),
+            [["initialize", "set_model", "user: a"], ["assistant: b", "user: c?"]],
+            id="an assistant turn waits until the user turn before it is remembered",
+        ),
+        pytest.param(
+            (user("a", "b"), assistant("c"), user("d"), assistant("e", "f"), user("g")),
+            [
+                ["initialize", "set_model", "user: a|b"],
+                ["assistant: c", "user: d"],
+                ["assistant: e|f", "user: g?"],
+            ],
+            id="a batch for each user turn",
+        ),
+    ],
+)
+def test_history_goes_in_by_role_in_batches_that_end_with_a_user_turn(turns: Any, said: list[list[str]]) -> None:
+    assert [[gist(frame) for frame in batch] for batch in batches(Conversation("haiku", turns))] == said
+
+
+@pytest.mark.parametrize(
+    ("part", "block"),
+    [
+        (Text("t"), {"type": "text", "text": "t"}),
+        (
+            Image(media_type="image/png", data="AAAA"),
+            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+        ),
+        (Image(url="https://x/y.png"), {"type": "image", "source": {"type": "url", "url": "https://x/y.png"}}),
+        (
+            Document(media_type="application/pdf", data="AAAA", title="T"),
+            {
+                "type": "document",
+                "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"},
+                "title": "T",
+            },
+        ),
+        (
+            Document(text="plain"),
+            {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "plain"}},
+        ),
+        (
+            ToolResult("toolu_1", (Text("20 C"), Image(url="https://x"))),
+            {
+                "type": "tool_result",
+                "tool_use_id": "toolu_1",
+                "content": [
+                    {"type": "text", "text": "20 C"},
+                    {"type": "image", "source": {"type": "url", "url": "https://x"}},
+                ],
+            },
+        ),
+        (
+            ToolResult("toolu_1", (), is_error=True),
+            {"type": "tool_result", "tool_use_id": "toolu_1", "content": [], "is_error": True},
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, dict) else "",
+)
+def test_each_part_of_a_user_turn_is_a_block_of_the_api(part: UserPart, block: Any) -> None:
+    [[*_, frame]] = batches(Conversation("haiku", (UserTurn((part,)),)))
+    assert frame["message"]["content"] == [block]
+
+
+def test_a_past_tool_call_keeps_its_id_its_name_and_its_arguments() -> None:
+    call = AssistantTurn((Text("I ask."), ToolUse("call_1", "get_weather", {"city": "Köln"})))
+    answer = UserTurn((ToolResult("call_1", (Text("20 C"),)),))
+    [_, [frame, _]] = batches(Conversation("haiku", (user("?"), call, answer)))
+    assert frame["message"]["content"] == [
+        {"type": "text", "text": "I ask."},
+        {"type": "tool_use", "id": "call_1", "name": "get_weather", "input": {"city": "Köln"}},
+    ]
+
+
+def settings_of(conversation: Conversation) -> Any:
+    [[_, _, *others, _]] = batches(conversation)
+    return others[0]["request"]["settings"] if others else None
+
+
+def body_of(conversation: Conversation) -> Any:
+    return json.loads(settings_of(conversation)["env"]["CLAUDE_CODE_EXTRA_BODY"])
+
+
+@pytest.mark.parametrize(
+    ("sampling", "body"),
+    [
+        (Sampling(max_tokens=5), {"max_tokens": 5}),
+        (Sampling(stop_sequences=("a", "\n\n")), {"stop_sequences": ["a", "\n\n"]}),
+        (Sampling(temperature=0.0), {"temperature": 0.0}),
+        (Sampling(top_p=0.5), {"top_p": 0.5}),
+        (Sampling(thinking=False), {"thinking": {"type": "disabled"}}),
+        (Sampling(max_tokens=1, temperature=1.0), {"max_tokens": 1, "temperature": 1.0}),
+    ],
+    ids=str,
+)
+def test_sampling_is_merged_into_the_request_to_the_api(sampling: Sampling, body: Any) -> None:
+    assert body_of(Conversation("haiku", (user("a"),), sampling=sampling)) == body
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(thinking=True)], ids=str)
+def test_what_is_left_to_the_model_is_not_said(sampling: Sampling) -> None:
+    assert settings_of(Conversation("haiku", (user("a"),), sampling=sampling)) is None
+
+
+def test_effort_is_a_setting_of_the_program_and_not_of_the_request() -> None:
+    conversation = Conversation("haiku", (user("a"),), sampling=Sampling(effort="high"))
+    assert settings_of(conversation) == {"effortLevel": "high"}
+
+
+def test_a_schema_for_the_answer_is_the_apis_own_output_format() -> None:
+    conversation = Conversation("haiku", (user("a"),), output_schema=SCHEMA)
+    assert body_of(conversation) == {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
+
+
+def test_tools_go_in_twice_once_to_be_called_and_once_as_the_client_wrote_them() -> None:
+    conversation = Conversation("haiku", (user("a"),), tools=(TOOL,))
+    [[initialize, *_]] = batches(conversation)
+    [offered] = initialize["request"]["sdkMcpServerManifests"]["c"]["toolsListResult"]["tools"]
+    assert offered == {
+        "name": "get_weather",
+        "description": "d" * 5000,
+        "inputSchema": SCHEMA,
+        "annotations": {"readOnlyHint": True},
+    }
+    written = {"name": "get_weather", "description": "d" * 5000, "input_schema": SCHEMA}
+    assert body_of(conversation) == {"tools": [written]}
+
+
+def test_the_system_prompt_and_the_model_are_told_before_the_first_turn() -> None:
+    [[initialize, model, _]] = batches(Conversation("claude-x", (user("a"),), system=("one", "two")))
+    assert initialize["request"]["systemPrompt"] == ["one", "two"]
+    assert model["request"]["model"] == "claude-x"
+    assert (initialize["request_id"], model["request_id"]) == ("initialize", "set_model")
+
+
+def test_nothing_of_a_conversation_can_reach_the_arguments_or_the_environment() -> None:
+    """The launch is the same before and after: it is not told of any conversation."""
+    before = launch("claude", {}, Directories("w", "t", "c"), retries=2)
+    canary = "CANARY-71"
+    conversation = Conversation(canary, (user(canary),), (canary,), (Tool(canary, canary, {canary: canary}),))
+    written = b"".join(script(conversation))
+    after = launch("claude", {}, Directories("w", "t", "c"), retries=2)
+    assert canary.encode() in written
+    assert after == before
+    assert canary not in str(after)
