@@ -17,10 +17,18 @@ from cca.model import Event, Failed, Finished
 from cca.service import Service
 from cca.web import sse
 from cca.web.access import check_media_type
+from cca.web.body import has_body, read_body
+from cca.web.ending import Ending, stopped
 from cca.web.scope import request_nursery
 
 IGNORED_LIMIT = 2000
 """Characters of ``x-cca-ignored``: a request may name more than a client takes in a header."""
+
+NAME_LIMIT = 100
+"""Characters of one name in it."""
+
+LARGE_BODY = 1_000_000
+"""Bytes from which a body is decoded in a thread: half a million messages take seconds, and others are waiting."""
 
 STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -31,10 +39,11 @@ STREAM_HEADERS = {
 Events = trio.MemoryReceiveChannel[Event]
 
 
-async def answer(service: Service, dialect: Dialect) -> Response:
+async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response:
     """Return the response to the current request. Raise what ``web.refusal`` makes a response of."""
-    check_media_type(request.mimetype)
-    ask = dialect.decode(await _body(), service.catalogue)
+    if has_body():
+        check_media_type(request.mimetype)
+    ask = await _ask(dialect, await read_body(), service)
     sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
     request_nursery().start_soon(converse, service.backend, ask.conversation, service.deadlines, service.now, sender)
     first = await events.receive()
@@ -42,7 +51,7 @@ async def answer(service: Service, dialect: Dialect) -> Response:
         raise first.error
     if ask.stream:
         encoder = dialect.stream(ask, service.stamp())
-        body = _stream(first, events, encoder, service.settings.heartbeat)
+        body = _stream(first, events, encoder, service.settings.heartbeat, ending)
         response = Response(body, headers=STREAM_HEADERS)
     else:
         response = await _whole(first, events, dialect.whole(ask, service.stamp()))
@@ -50,10 +59,10 @@ async def answer(service: Service, dialect: Dialect) -> Response:
     return response
 
 
-async def _body() -> bytes:
-    body = await request.get_data(cache=False)
-    assert isinstance(body, bytes)
-    return body
+async def _ask(dialect: Dialect, body: bytes, service: Service) -> Ask:
+    if len(body) < LARGE_BODY:
+        return dialect.decode(body, service.catalogue)
+    return await trio.to_thread.run_sync(dialect.decode, body, service.catalogue, abandon_on_cancel=True)
 
 
 async def _whole(first: Event, events: Events, encoder: WholeEncoder) -> Response:
@@ -65,18 +74,26 @@ async def _whole(first: Event, events: Events, encoder: WholeEncoder) -> Respons
     return Response(orjson.dumps(encoder.body()), content_type="application/json")
 
 
-async def _stream(first: Event, events: Events, encoder: StreamEncoder, heartbeat: float) -> AsyncIterator[bytes]:
-    yield sse.render(encoder.encode(first))
+async def _stream(
+    first: Event, events: Events, encoder: StreamEncoder, heartbeat: float, ending: Ending
+) -> AsyncIterator[bytes]:
+    event: Event | None = first
     while True:
-        try:
-            with trio.move_on_after(heartbeat) as silence:
-                event = await events.receive()
-        except trio.EndOfChannel:
-            return
-        if silence.cancelled_caught:
+        if event is None:
             yield sse.KEEP_ALIVE
         else:
-            yield b"".join(sse.render(encoder.encode(each)) for each in (event, *_waiting(events)))
+            together = (event, *_waiting(events))
+            yield b"".join(sse.render(encoder.encode(each)) for each in together)
+            if isinstance(together[-1], Finished | Failed):
+                return
+        event = await _next(events, heartbeat, ending)
+
+
+async def _next(events: Events, heartbeat: float, ending: Ending) -> Event | None:
+    """Return the next event, ``None`` after a heartbeat of silence, a failure at the end of the server's grace time."""
+    with ending.bound() as ended, trio.move_on_after(heartbeat):
+        return await events.receive()
+    return Failed(stopped()) if ended.cancelled_caught else None
 
 
 def _waiting(events: Events) -> Iterator[Event]:
@@ -88,7 +105,15 @@ def _waiting(events: Events) -> Iterator[Event]:
 
 def _ignored(ask: Ask) -> Mapping[str, str]:
     """Return the header that names what had no effect. A key of a client's own is shown only as plain ASCII."""
-    if not ask.ignored:
-        return {}
-    names = dict.fromkeys(re.sub(r"[^\x20-\x7e]|,", "?", name)[:100] for name in ask.ignored)
-    return {"x-cca-ignored": ", ".join(names)[:IGNORED_LIMIT]}
+    names: dict[str, None] = {}
+    room = IGNORED_LIMIT
+    for ignored in ask.ignored:
+        name = re.sub(r"[^\x20-\x7e]|,", "?", ignored[:NAME_LIMIT]).strip() or "?"
+        if name in names:
+            continue
+        room -= len(name) + len(", ")
+        if room < 0:
+            names["..."] = None
+            break
+        names[name] = None
+    return {"x-cca-ignored": ", ".join(names)} if names else {}

@@ -16,21 +16,30 @@ from cca.service import Service
 from cca.version import VERSION
 from cca.web.access import Caller, admit
 from cca.web.answer import answer
+from cca.web.ending import Ending, stopped
 from cca.web.refusal import refuse
-from cca.web.scope import NurseryRequest, RequestScope
+from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope
 
 
 class CcaApp(QuartTrio):
     """The ASGI application. ``service`` is there while it serves."""
 
     asgi_http_class = RequestScope
+    asgi_websocket_class = RefusedWebsocket
     request_class = NurseryRequest
     service: Service
+    ending: Ending
+
+    def request_id(self) -> str:
+        return f"req_{self.service.new_id()}"
 
 
 def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
     """Return the application, still without its service."""
     app = CcaApp("cca", static_folder=None)
+    app.ending = Ending()
+    # A path with a slash too many is no route, and no redirect: a POST would not survive that.
+    app.url_map.merge_slashes = False
     app.config.update(
         MAX_CONTENT_LENGTH=body_limit,
         BODY_TIMEOUT=body_timeout,
@@ -60,8 +69,8 @@ def service_app(service: Service) -> CcaApp:
     return app
 
 
-def _service() -> Service:
-    return cast(CcaApp, current_app).service
+def _app() -> CcaApp:
+    return cast(CcaApp, current_app)
 
 
 def _route(app: CcaApp, path: str, method: str, view: Callable[..., Awaitable[Response]]) -> None:
@@ -69,7 +78,7 @@ def _route(app: CcaApp, path: str, method: str, view: Callable[..., Awaitable[Re
 
 
 async def _admit() -> None:
-    g.request_id = f"req_{_service().new_id()}"
+    g.request_id = _app().request_id()
     server = request.scope.get("server")
     admit(
         Caller(
@@ -86,20 +95,23 @@ async def _identify(response: Response) -> Response:
 
 
 async def _health() -> Response:
-    backend = _service().backend
+    backend = _app().service.backend
     return as_json({"status": "ok", "version": VERSION, "cli_version": backend.cli_version, "backend": backend.name})
 
 
 async def _models() -> Response:
-    return as_json(models_list(_service().catalogue.entries))
+    return as_json(models_list(_app().service.catalogue.entries))
 
 
 async def _answer(dialect: Dialect) -> Response:
-    return await answer(_service(), dialect)
+    app = _app()
+    with app.ending.bound():
+        return await answer(app.service, dialect, app.ending)
+    raise stopped()
 
 
 async def _model(name: str) -> Response:
-    _service().catalogue.resolve(name)
+    _app().service.catalogue.resolve(name)
     return as_json(model_object(name))
 
 

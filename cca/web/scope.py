@@ -1,25 +1,39 @@
 """A request's nursery, within Quart-Trio's: what runs in it ends with the request, or with its client.
 
 Quart-Trio opens a nursery for each request and cancels it when the client leaves. Here the nursery is kept on the
-request, for the Claude Code process to live in, and two faults are mended:
+request, for the Claude Code process to live in, and its faults are mended:
 
 - The send of the last part of a body makes Hypercorn report a disconnect, and Quart-Trio then cancels that very send,
-with
-  Hypercorn's closing of the connection in it. So it is shielded, which is bounded by ``LAST_SEND_TIMEOUT``.
-- HTTP/2 has no backpressure and cannot be switched off: it is answered with 505.
+  with Hypercorn's closing of the connection in it. So it is shielded.
+- HTTP/2 has no backpressure in Hypercorn, and cannot be switched off there: it is answered with 505.
+- A target that is not a path (``http://evil.com/v1/models`` to a proxy, ``*``, ``?``) would be cut to one, whatever
+  the host in it, or end in a traceback. WebSockets have routes and hooks of their own, which check nobody's Host.
 """
 
-from typing import cast
+from typing import Literal, Protocol, cast
 
+import orjson
 import trio
-from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
-from quart import request
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, WebsocketScope
+from quart import Quart, request
 from quart.wrappers import Request
-from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.asgi import TrioASGIHTTPConnection, TrioASGIWebsocketConnection
 from quart_trio.wrappers import TrioRequest
 
+from cca.dialects.openai import error_object
+from cca.errors import BadRequest
+
 LAST_SEND_TIMEOUT = 30.0
-"""Seconds for a client to take the last bytes of its answer."""
+"""Seconds for Hypercorn to end an answer and make its connection ready for another, or close it. Its write to a client
+that reads nothing is shielded again, and bounded by the socket."""
+
+Refusal = tuple[int, BadRequest]
+
+
+class NamesRequests(Protocol):
+    """An application that names each request."""
+
+    def request_id(self) -> str: ...
 
 
 class NurseryRequest(TrioRequest):
@@ -34,11 +48,14 @@ def request_nursery() -> trio.Nursery:
 
 
 class RequestScope(TrioASGIHTTPConnection):
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        refusal = _unservable(self.scope)
+        if refusal is None:
+            await super().__call__(receive, send)
+        else:
+            await _refuse(self.app, send, "http.response", *refusal)
+
     async def handle_request(self, nursery: trio.Nursery, request: Request, send: ASGISendCallable) -> None:  # type: ignore[override]
-        if request.http_version == "2":
-            await _refuse_http2(send)
-            nursery.cancel_scope.cancel()
-            return
         assert isinstance(request, NurseryRequest)
         request.nursery = nursery
 
@@ -52,16 +69,35 @@ class RequestScope(TrioASGIHTTPConnection):
         await super().handle_request(nursery, request, shielding_send)
 
 
-async def _refuse_http2(send: ASGISendCallable) -> None:
-    start: HTTPResponseStartEvent = {
-        "type": "http.response.start",
-        "status": 505,
-        "headers": [(b"content-type", b"text/plain")],
-    }
-    body: HTTPResponseBodyEvent = {
-        "type": "http.response.body",
-        "body": b"cca speaks HTTP/1.1 only.\n",
-        "more_body": False,
-    }
-    await send(start)
-    await send(body)
+class RefusedWebsocket(TrioASGIWebsocketConnection):
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        refusal = BadRequest("cca has no WebSockets; POST the request.", code="websocket_not_supported")
+        await _refuse(self.app, send, "websocket.http.response", 400, refusal)
+
+
+def _unservable(scope: HTTPScope | WebsocketScope) -> Refusal | None:
+    if scope["http_version"] not in ("1.0", "1.1"):
+        return 505, BadRequest("cca speaks HTTP/1.1 only.", code="http_version_not_supported")
+    if not scope["raw_path"].startswith(b"/"):
+        return 400, BadRequest("The request's target must be a path: cca is no proxy.", code="invalid_target")
+    return None
+
+
+async def _refuse(
+    app: Quart,
+    send: ASGISendCallable,
+    kind: Literal["http.response", "websocket.http.response"],
+    status: int,
+    error: BadRequest,
+) -> None:
+    body = orjson.dumps({"error": error_object(error)})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        (b"x-should-retry", b"false"),
+        (b"x-request-id", cast(NamesRequests, app).request_id().encode()),
+    ]
+    start = {"type": f"{kind}.start", "status": status, "headers": headers}
+    await send(cast(ASGISendEvent, start))
+    await send(cast(ASGISendEvent, {"type": f"{kind}.body", "body": body, "more_body": False}))

@@ -5,27 +5,35 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve as hypercorn_serve
 
 from cca.settings import Settings, SettingsError
 from cca.web.app import CcaApp
+from cca.web.connections import FAREWELL, Connections
 
 log = logging.getLogger(__name__)
 
 LOOPBACKS = {"localhost": ("127.0.0.1", "::1"), "127.0.0.1": ("127.0.0.1",), "::1": ("::1",)}
 
+MOST_PORT = 65_535
 BACKLOG = 1024
 STALLED_WRITE = 60_000
-"""Milliseconds until a client that reads nothing is given up: Hypercorn shields its writes, so that one would hold the
-server's end for ever."""
+"""Milliseconds until a client that reads nothing is given up: Hypercorn shields its writes, so that nothing else would
+end one."""
 
 LAST_RESORT = 3.0
-"""Seconds after the grace time at which the process ends, whatever still hangs; the reaper sees to its children."""
+"""Seconds for what is left to end after the grace time."""
+
+AT_ONCE = 0.8
+"""Seconds for it after a second signal."""
+
+PORT_TRIES = 10
+"""How often a port that the system picked for one loopback may be taken on the other."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -39,6 +47,21 @@ def listen(host: str, port: int) -> list[socket.socket]:
             f"cca does not listen on {host}: whoever reaches it uses your Claude account. "
             "Use 127.0.0.1, ::1 or localhost."
         )
+    if not 0 <= port <= MOST_PORT:
+        raise SettingsError(f"There is no port {port}; --port is from 0 to {MOST_PORT}.")
+    for _ in range(PORT_TRIES):
+        try:
+            return _listen(addresses, port)
+        except OSError as error:
+            failure = error
+            if port != 0 or error.errno != errno.EADDRINUSE:
+                break
+    if failure.errno == errno.EADDRINUSE:
+        raise SettingsError(f"Port {port} on {host} is in use. Use another --port, or 0 for a free one.") from failure
+    raise SettingsError(f"cca cannot listen on {host}, port {port}: {failure.strerror}.") from failure
+
+
+def _listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
@@ -48,12 +71,10 @@ def listen(host: str, port: int) -> list[socket.socket]:
                 # A machine may be without IPv6, and localhost is still one of its names.
                 if not sockets or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     raise
-    except OSError as error:
+    except OSError:
         for sock in sockets:
             sock.close()
-        if error.errno == errno.EADDRINUSE:
-            raise SettingsError(f"Port {port} on {host} is in use. Use another --port, or 0 for a free one.") from error
-        raise SettingsError(f"cca cannot listen on {host}, port {port}: {error.strerror}.") from error
+        raise
     return sockets
 
 
@@ -65,43 +86,65 @@ async def run_server(app: CcaApp, settings: Settings, announce: Callable[[str], 
     """
     sockets = listen(settings.host, settings.port)
     port = sockets[0].getsockname()[1]
-    config = _config(sockets, settings.grace)
+    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in sockets]
     stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_obey_signals, stop, settings.grace, nursery.cancel_scope)
-        serving = partial(hypercorn_serve, app, config, shutdown_trigger=stop.wait, mode="asgi")
-        async with trio.open_nursery() as server:
-            await server.start(serving)
-            announce(f"http://{_in_url(settings.host)}:{port}")
-        nursery.cancel_scope.cancel()
+    with ExitStack() as patience:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_obey_signals, stop, settings.grace, nursery.cancel_scope, patience)
+            await _serve(Connections(app), listeners, stop, settings.grace, lambda: announce(_url(settings.host, port)))
+            nursery.cancel_scope.cancel()
 
 
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+async def _serve(
+    connections: Connections,
+    listeners: list[trio.SocketListener],
+    stop: trio.Event,
+    grace: float,
+    started: Callable[[], None],
+) -> None:
+    async with trio.open_nursery() as serving:
+        try:
+            async with trio.open_nursery() as accepting:
+                accept = partial(trio.serve_listeners, connections.serve, listeners, handler_nursery=serving)
+                await accepting.start(accept)
+                started()
+                await stop.wait()
+                accepting.cancel_scope.cancel()
+            await connections.end(grace)
+        finally:
+            connections.cut()
+            serving.cancel_scope.cancel()
 
 
-async def _obey_signals(stop: trio.Event, grace: float, server: trio.CancelScope) -> None:
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host and not host.startswith("[") else f"http://{host}:{port}"
+
+
+async def _obey_signals(stop: trio.Event, grace: float, server: trio.CancelScope, patience: ExitStack) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         await anext(signals)
+        patience.enter_context(_last_resort(grace + FAREWELL + LAST_RESORT))
         stop.set()
-        with trio.move_on_after(grace + LAST_RESORT) as patience:
-            await anext(signals)
-            server.cancel()
-        if patience.cancelled_caught:
-            log.error("cca did not end in time; it is ended now.")
-            os._exit(1)
+        await anext(signals)
+        patience.enter_context(_last_resort(AT_ONCE))
+        server.cancel()
 
 
-def _config(sockets: list[socket.socket], grace: float) -> Config:
-    config = Config()
-    # Hypercorn makes socket objects of its own from the descriptors, and closes them.
-    config.bind = [f"fd://{sock.detach()}" for sock in sockets]
-    config.backlog = BACKLOG
-    config.graceful_timeout = grace
-    config.include_server_header = False
-    config.accesslog = None
-    config.errorlog = None
-    return config
+@contextmanager
+def _last_resort(seconds: float) -> Iterator[None]:
+    """End the process after ``seconds``, whatever hangs in it; the reaper sees to its children."""
+    timer = threading.Timer(seconds, _give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _give_up() -> None:
+    log.error("cca did not end in time; it is ended now.")
+    os._exit(1)
 
 
 def _bind(address: str, port: int) -> socket.socket:

@@ -28,22 +28,23 @@ EFFORTS: Mapping[str, Effort] = {
 
 
 def read_sampling(request: ChatRequest, *, thinking_off: bool) -> tuple[Sampling, tuple[str, ...]]:
-    """Return how to sample, and the names of what this model cannot take: its thinking fixes the temperature."""
-    wished = {"temperature": request.temperature, "top_p": request.top_p}
-    given = {name: value for name, value in wished.items() if value is not None and value != 1}
+    """Return how to sample, and the names of what has no effect.
+
+    Thinking fixes the temperature: a model that can do without does, unless the request asks it to think.
+    """
     effort = _effort(request.reasoning_effort)
-    no_thinking = thinking_off and (bool(given) or request.reasoning_effort in ("none", "minimal"))
-    _within("temperature", request.temperature, 0, 2)
-    _within("top_p", request.top_p, 0, 1)
-    sampling = Sampling(
-        max_tokens=_max_tokens(request),
-        stop_sequences=_stop(request.stop),
-        temperature=min(given["temperature"], 1.0) if no_thinking and "temperature" in given else None,
-        top_p=given.get("top_p") if no_thinking else None,
-        effort=None if no_thinking else effort,
-        thinking=False if no_thinking else None,
-    )
-    return sampling, () if no_thinking else tuple(given)
+    wished = {
+        "temperature": _within("temperature", request.temperature, MOST_TEMPERATURE),
+        "top_p": _within("top_p", request.top_p, 1),
+    }
+    given = {name: value for name, value in wished.items() if value is not None and value != 1}
+    unthinking = request.reasoning_effort in ("none", "minimal") or (bool(given) and effort is None)
+    limit, untaken = _max_tokens(request)
+    if not (thinking_off and unthinking):
+        return Sampling(limit, _stop(request.stop), effort=effort), (*untaken, *given)
+    temperature = min(given["temperature"], 1.0) if "temperature" in given else None
+    sampling = Sampling(limit, _stop(request.stop), temperature, given.get("top_p"), thinking=False)
+    return sampling, untaken
 
 
 def _effort(wished: str | None) -> Effort | None:
@@ -55,12 +56,15 @@ def _effort(wished: str | None) -> Effort | None:
     return EFFORTS[wished]
 
 
-def _max_tokens(request: ChatRequest) -> int | None:
-    limits = {"max_completion_tokens": request.max_completion_tokens, "max_tokens": request.max_tokens}
-    for name, limit in limits.items():
+def _max_tokens(request: ChatRequest) -> tuple[int | None, tuple[str, ...]]:
+    """Return the limit, and the older of its two names when the newer says something else."""
+    new, old = request.max_completion_tokens, request.max_tokens
+    for name, limit in (("max_completion_tokens", new), ("max_tokens", old)):
         if limit is not None and limit < 1:
             raise BadRequest(f"{name} must be 1 or more, and is {limit}.", param=name, code="invalid_value")
-    return next((limit for limit in limits.values() if limit is not None), None)
+    if new is None:
+        return old, ()
+    return new, ("max_tokens",) if old not in (None, new) else ()
 
 
 def _stop(stop: str | tuple[str, ...] | None) -> tuple[str, ...]:
@@ -78,6 +82,7 @@ def _stop(stop: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return sequences
 
 
-def _within(name: str, value: float | None, least: float, most: float) -> None:
-    if value is not None and not least <= value <= most:
-        raise BadRequest(f"{name} must be from {least} to {most}, and is {value:g}.", param=name, code="invalid_value")
+def _within(name: str, value: float | None, most: float) -> float | None:
+    if value is not None and not 0 <= value <= most:
+        raise BadRequest(f"{name} must be from 0 to {most}, and is {value:g}.", param=name, code="invalid_value")
+    return value

@@ -100,18 +100,19 @@ def _check_order(messages: tuple[Message, ...], said: list[Said]) -> None:
     if not said:
         raise BadRequest("messages has nothing to answer; send a user message.", param="messages", code="invalid_value")
     first, last = said[0], said[-1]
+    silent = _silent_end(messages, last)
+    if silent is not None:
+        raise BadRequest(
+            "The last user message has no text; send what is to be answered.",
+            param=f"messages[{silent}].content",
+            code="invalid_value",
+        )
     if last.role is not UserTurn:
         raise BadRequest(
             f"messages[{last.position}] is the assistant's and the last to say something, and Claude Code cannot go on "
             "with an answer that was begun; end with a user message.",
             param=f"messages[{last.position}]",
             code="unsupported_value",
-        )
-    if not any(text.text.strip() for text in last.texts) or _is_empty_user(messages[-1]):
-        raise BadRequest(
-            "The last user message has no text; send what is to be answered.",
-            param=f"messages[{len(messages) - 1}].content",
-            code="invalid_value",
         )
     if first.role is not UserTurn:
         raise BadRequest(
@@ -122,8 +123,13 @@ def _check_order(messages: tuple[Message, ...], said: list[Said]) -> None:
         )
 
 
-def _is_empty_user(message: Message) -> bool:
-    return isinstance(message, UserMessage) and not _texts(message.content, 0)
+def _silent_end(messages: tuple[Message, ...], last: Said) -> int | None:
+    """Return where the conversation ends with a user message that asks for nothing, if it does."""
+    end = len(messages) - 1
+    if isinstance(messages[end], UserMessage) and last.position != end:
+        return end
+    blank = last.role is UserTurn and not any(text.text.strip() for text in last.texts)
+    return last.position if blank else None
 
 
 def _no_call(position: int) -> BadRequest:

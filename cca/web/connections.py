@@ -1,0 +1,116 @@
+"""Hypercorn's connections, HTTP/1.1 only, without its ``serve``, which cannot end before every stalled reader has left.
+
+HTTP/2 without encryption cannot be switched off in Hypercorn: it has no backpressure, and a client that leaves at the
+wrong moment leaves its tasks behind. So its two doors are shut here: an upgrade is not taken up, and prior knowledge is
+an HTTP version like any other, for ``web.scope`` to refuse.
+"""
+
+import logging
+from contextlib import suppress
+
+import h11
+import trio
+from attrs import define, field
+from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import parse_socket_addr, wrap_app
+
+from cca.web.app import CcaApp
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE = 8.0
+"""Seconds for the head of a request to arrive, and for the next to begin: longer than the 5 after which httpx drops an
+idle connection, so that it never writes to one that is being closed."""
+
+FAREWELL = 1.0
+"""Seconds for the errors of answers that the grace time was too short for to reach their clients."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.accesslog = None
+    config.errorlog = None
+    config.include_server_header = False
+    config.keep_alive_timeout = KEEP_ALIVE
+    return config
+
+
+class _Http1(H11Protocol):
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Stay."""
+
+
+class _Connection(TCPServer):
+    async def run(self) -> None:
+        """Do what Hypercorn's does, with ``_Http1``; and do not let the socket of a client that left idle on."""
+        address = self.stream.socket
+        try:
+            async with TaskGroup() as self._task_group:
+                self.protocol = _Http1(  # type: ignore[assignment]
+                    self.app,
+                    self.config,
+                    self.context,
+                    self._task_group,
+                    ConnectionState(self.state),
+                    ssl=False,
+                    client=parse_socket_addr(address.family, address.getpeername()),
+                    server=parse_socket_addr(address.family, address.getsockname()),
+                    send=self.protocol_send,
+                )
+                await self.idle_task.restart(self._task_group, self._idle_timeout)
+                await self._read_data()
+                await self.idle_task.stop()
+        except OSError:
+            pass
+        finally:
+            await self._close()
+
+
+@define
+class Connections:
+    """The connections of ``app``, and their end."""
+
+    app: CcaApp
+    _config: Config = field(factory=_config, init=False)
+    _context: WorkerContext = field(factory=lambda: WorkerContext(None), init=False)
+    _streams: set[trio.SocketStream] = field(factory=set, init=False)
+    _left: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        """Serve one connection to its end. A fault of Hypercorn's ends this one alone, and is logged."""
+        wrapped = wrap_app(self.app, self._config.wsgi_max_body_size, "asgi")
+        self._streams.add(stream)
+        try:
+            # Hypercorn's annotation names the TLS stream only.
+            await _Connection(wrapped, self._config, self._context, ConnectionState({}), stream)  # type: ignore[arg-type]
+        except* Exception:
+            log.exception("A fault in Hypercorn ended a connection.")
+        finally:
+            self._streams.discard(stream)
+            self._left.unpark_all()
+
+    async def end(self, grace: float) -> None:
+        """Wait until every connection has ended, at most ``grace`` seconds and the farewell.
+
+        Idle ones end at once, others with their answer; one that is still under way after ``grace`` ends in an error.
+        """
+        await self._context.terminated.set()
+        await self._all_left(grace)
+        self.app.ending.come()
+        await self._all_left(FAREWELL)
+
+    def cut(self) -> None:
+        """Shut each socket, so that a write which Hypercorn shields from cancelling fails."""
+        for stream in self._streams:
+            with suppress(OSError):
+                stream.socket.shutdown(trio.socket.SHUT_RDWR)
+
+    async def _all_left(self, seconds: float) -> None:
+        with trio.move_on_after(seconds):
+            while self._streams:
+                await self._left.park()

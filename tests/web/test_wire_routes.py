@@ -1,0 +1,364 @@
+"""Who may ask, and for what: routes, hosts, media types and sizes. All before a body is decoded."""
+
+from typing import Any
+
+import pytest
+from claude_says import HELLO
+from trio.testing import MockClock
+from wire_harness import CHAT, HOST, JSON, chat, get, post, raw, serving
+
+BODY = b'{"model":"sonnet","messages":[{"role":"user","content":"Hi"}]}'
+LENGTH = f"Content-Length: {len(BODY)}"
+
+
+async def test_health(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        root, health = [await server.ask(get(path)) for path in ("/", "/health")]
+    assert root.json == health.json
+    assert set(health.json) == {"status", "version", "cli_version", "backend"}
+    assert (health.json["status"], health.json["cli_version"], health.json["backend"]) == ("ok", "2.1.330", "fake")
+    assert (root.headers["x-request-id"], health.headers["x-request-id"]) == ("req_id1", "req_id2")
+
+
+async def test_models_are_the_aliases_and_ids_that_the_cli_lists(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        listed = (await server.ask(get("/v1/models"))).json
+    assert listed["object"] == "list"
+    names = [entry["id"] for entry in listed["data"]]
+    assert names == ["sonnet", "claude-sonnet-5-5", "haiku", "claude-haiku-4-5", "opus[1m]", "claude-opus-5[1m]"]
+    assert listed["data"][0] == {"id": "sonnet", "object": "model", "created": 0, "owned_by": "anthropic"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("sonnet", "sonnet"),
+        ("gpt-4o", "gpt-4o"),
+        ("claude-opus-5[1m]", "claude-opus-5[1m]"),
+        ("claude-opus-5%5B1m%5D", "claude-opus-5[1m]"),
+        ("claude-a/b", "claude-a/b"),
+        ("claude-a%2Fb", "claude-a/b"),
+        ("claude-a//b", "claude-a//b"),
+    ],
+)
+async def test_a_model(path: str, name: str, autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(get(f"/v1/models/{path}"))
+    assert (reply.status, reply.json["id"]) == (200, name)
+
+
+@pytest.mark.parametrize("name", ["llama", "a/b", "%2e%2e%2f..%2fetc", "%00", "%ff", "x" * 5000])
+async def test_a_model_that_is_not_there(name: str, autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(get(f"/v1/models/{name}"))
+    assert (reply.status, reply.error["code"], reply.error["param"]) == (404, "model_not_found", "model")
+    assert len(reply.body) < 600
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/v1/models", "/v1/models/sonnet"])
+async def test_head_is_get_without_its_body(path: str, autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.connect()
+        told = await client.ask(get(path, method="HEAD"))
+        got = await client.ask(get(path))
+    assert (told.status, told.body) == (200, b"")
+    assert told.headers["content-length"] == got.headers["content-length"]
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        pytest.param(get("/v1"), id="no such path"),
+        pytest.param(get("/v1/completions"), id="not yet"),
+        pytest.param(get("/v1//models"), id="no redirect"),
+        pytest.param(get("/v1/models/a%0d%0ax:b"), id="a line break"),
+        pytest.param(get("/health/"), id="a slash at the end"),
+        pytest.param(get("/v1/models/"), id="no model"),
+        pytest.param(get("/static/../health"), id="dots are not resolved"),
+        pytest.param(get("/" + "x" * 10_000), id="long"),
+        pytest.param(raw("POST", "/v1/none", HOST, LENGTH, body=BODY), id="with a body, of whatever type"),
+    ],
+)
+async def test_an_unknown_route(request_bytes: bytes, autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(request_bytes)
+    assert (reply.status, reply.error["code"]) == (404, "unknown_url")
+    assert reply.headers["x-should-retry"] == "false"
+    assert reply.headers["x-request-id"] == "req_id1"
+    assert len(reply.body) < 600
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/health", "GET, HEAD"),
+        ("DELETE", "/v1/models", "GET, HEAD"),
+        ("OPTIONS", "/v1/models", "GET, HEAD"),
+        ("GET", CHAT, "POST"),
+        ("HEAD", CHAT, "POST"),
+        ("OPTIONS", CHAT, "POST"),
+        ("PUT", CHAT, "POST"),
+        ("BREW", CHAT, "POST"),
+    ],
+)
+async def test_a_method_that_a_route_does_not_take(
+    method: str, path: str, allowed: str, autojump_clock: MockClock
+) -> None:
+    async with serving() as server:
+        reply = await server.ask(get(path, method=method))
+    assert (reply.status, reply.headers["allow"]) == (405, allowed)
+    assert "access-control-allow-origin" not in reply.headers
+    if method != "HEAD":
+        assert (reply.error["code"], reply.error["type"]) == ("method_not_allowed", "invalid_request_error")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8000", "localhost:8000", "LocalHost:8000", "[::1]:8000", "\tlocalhost:8000 "]
+)
+async def test_a_host_of_this_machine(host: str, autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        assert (await server.ask(raw("GET", "/health", f"Host: {host}"))).status == 200
+
+
+STRANGERS = [
+    "",
+    "evil.com",
+    "evil.com:8000",
+    "localhost.evil.com:8000",
+    "evil-localhost:8000",
+    "127.0.0.1.nip.io:8000",
+    "evil@localhost:8000",
+    "localhost:8000@evil.com",
+    "localhost.:8000",
+    "localhost",
+    "localhost:",
+    "localhost:80",
+    "localhost:8001",
+    "localhost:80000",
+    "localhost:8000:8000",
+    "localhost:8000, evil.com",
+    "localhost:8000/",
+    "local\thost:8000",
+    "0.0.0.0:8000",
+    "127.1:8000",
+    "127.0.0.2:8000",
+    "2130706433:8000",
+    "0x7f.0.0.1:8000",
+    "::1",
+    "[::]:8000",
+    "[::ffff:127.0.0.1]:8000",
+    "localhost%00:8000",
+    "lo\u00e7alhost:8000",
+]
+
+
+@pytest.mark.parametrize("host", STRANGERS)
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param(("GET", "/health"), id="get"),
+        pytest.param(("GET", "/v1/none"), id="unknown"),
+        pytest.param(("POST", CHAT), id="chat"),
+    ],
+)
+async def test_a_host_of_another_machine(host: str, rest: tuple[str, str], autojump_clock: MockClock) -> None:
+    async with serving(*HELLO) as server:
+        reply = await server.ask(raw(*rest, f"Host: {host}", JSON, LENGTH, body=BODY))
+    assert (reply.status, reply.error["code"]) == (403, "host_not_allowed")
+    assert reply.headers["x-request-id"] == "req_id1"
+    assert reply.headers["x-should-retry"] == "false"
+    assert server.backend.opened == 0
+
+
+async def test_http_1_0_without_a_host_is_of_another_machine(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(raw("GET", "/health", version="1.0"))
+    assert (reply.status, reply.error["code"]) == (403, "host_not_allowed")
+
+
+@pytest.mark.parametrize("origin", ["null", "", "http://localhost:8000", "http://127.0.0.1:8000", "https://evil.com"])
+async def test_no_web_page_may_ask(origin: str, autojump_clock: MockClock) -> None:
+    async with serving(*HELLO) as server:
+        reply = await server.ask(post(chat(), f"Origin: {origin}"))
+    assert (reply.status, reply.error["code"]) == (403, "origin_not_allowed")
+    assert server.backend.opened == 0
+
+
+async def test_a_stranger_is_refused_before_the_body_comes(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.connect()
+        reply = await client.ask(raw("POST", CHAT, "Host: evil.com", "Content-Length: 1000"))
+        assert await client.rest() == b""
+    assert reply.status == 403
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "text/plain",
+        "text/plain; application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+        "application/json5",
+        "json",
+        "",
+        None,
+    ],
+)
+async def test_a_media_type_that_a_web_page_could_send(media_type: str | None, autojump_clock: MockClock) -> None:
+    typed = [] if media_type is None else [f"Content-Type: {media_type}"]
+    async with serving(*HELLO) as server:
+        reply = await server.ask(raw("POST", CHAT, HOST, LENGTH, *typed, body=BODY))
+    assert (reply.status, reply.error["type"]) == (415, "invalid_request_error")
+    assert "application/json" in reply.error["message"]
+    assert server.backend.opened == 0
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/json; charset=utf-8", "Application/JSON ;x=y"])
+async def test_json_by_any_spelling(media_type: str, autojump_clock: MockClock) -> None:
+    async with serving(*HELLO) as server:
+        reply = await server.ask(raw("POST", CHAT, HOST, LENGTH, f"Content-Type: {media_type}", body=BODY))
+    assert reply.status == 200
+
+
+async def test_no_body_needs_no_media_type_and_is_no_json(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(raw("POST", CHAT, HOST))
+    assert (reply.status, reply.error["message"][:20]) == (400, "The body is not JSON")
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+def chunks(body: bytes, size: int) -> bytes:
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+
+
+async def test_a_chunked_body(autojump_clock: MockClock) -> None:
+    async with serving(*HELLO) as server:
+        reply = await server.ask(raw("POST", CHAT, HOST, JSON, CHUNKED, body=chunks(BODY, 7) + b"0\r\n\r\n"))
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        pytest.param(raw("POST", CHAT, HOST, JSON, "Content-Length: 1001"), id="announced"),
+        pytest.param(post(b" " * 1001), id="sent"),
+        pytest.param(raw("POST", CHAT, HOST, JSON, CHUNKED, body=chunks(b" " * 1001, 100)), id="chunked, without end"),
+    ],
+)
+async def test_a_body_over_the_limit_is_refused_as_soon_as_that_is_known(
+    request_bytes: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving(*HELLO, body_limit=1000) as server:
+        reply = await server.ask(request_bytes)
+        assert (await server.ask(post(BODY))).status == 200
+    assert (reply.status, reply.error["type"]) == (413, "invalid_request_error")
+    assert reply.headers["x-should-retry"] == "false"
+    assert server.backend.opened == 1
+
+
+@pytest.mark.parametrize("length", [1000, 1001])
+async def test_the_limit_is_the_last_size_that_is_fine(length: int, autojump_clock: MockClock) -> None:
+    async with serving(*HELLO, body_limit=1000) as server:
+        reply = await server.ask(post(BODY + b" " * (length - len(BODY))))
+    assert reply.status == (200 if length == 1000 else 413)
+
+
+async def test_a_slow_body_is_a_408_at_its_deadline(autojump_clock: MockClock) -> None:
+    async with serving(body_timeout=30.0) as server:
+        client = await server.connect()
+        await client.send(raw("POST", CHAT, HOST, JSON, "Content-Length: 1000", body=b"{"))
+        before = autojump_clock.current_time()
+        reply = await client.reply()
+        assert autojump_clock.current_time() - before == pytest.approx(30)
+        assert await client.rest() == b""
+    assert (reply.status, reply.error["type"]) == (408, "invalid_request_error")
+    assert "x-should-retry" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "code"),
+    [
+        ("http://evil.com/health", 400, "invalid_target"),
+        ("http://127.0.0.1:8000/health", 400, "invalid_target"),
+        ("*", 400, "invalid_target"),
+        ("?x=1", 400, "invalid_target"),
+        ("health", 400, "invalid_target"),
+        ("/health?x=1#y", 200, None),
+        ("/health?" + "x" * 5000, 200, None),
+    ],
+)
+async def test_a_target_is_a_path(target: str, status: int, code: str | None, autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(get(target))
+    assert reply.status == status
+    if code:
+        assert (reply.error["code"], reply.headers["x-request-id"]) == (code, "req_id1")
+
+
+async def test_http_2_by_prior_knowledge_is_a_505(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.connect()
+        reply = await client.ask(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+        assert await client.rest() == b""
+    assert (reply.status, reply.error["code"]) == (505, "http_version_not_supported")
+
+
+@pytest.mark.parametrize("settings", ["AAMAAABk", "!"])
+async def test_an_upgrade_to_http_2_is_not_taken_up(settings: str, autojump_clock: MockClock) -> None:
+    upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", f"HTTP2-Settings: {settings}")
+    async with serving() as server:
+        reply = await server.ask(get("/health", *upgrade))
+    assert (reply.status, reply.json["status"]) == (200, "ok")
+
+
+async def test_a_websocket_is_refused_whatever_its_host(autojump_clock: MockClock) -> None:
+    handshake = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: eA==")
+    async with serving() as server:
+        reply = await server.ask(raw("GET", CHAT, "Host: evil.com", "Origin: https://evil.com", *handshake))
+    assert (reply.status, reply.error["code"]) == (400, "websocket_not_supported")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        pytest.param(raw("GET", "/health"), id="no host"),
+        pytest.param(raw("GET", "/health", HOST, HOST), id="two hosts"),
+        pytest.param(raw("GET", "/health", HOST, "Host: evil.com"), id="a second host"),
+        pytest.param(raw("GET", "/h\x00", HOST), id="NUL"),
+        pytest.param(raw("GET", "/h \u00e9", HOST), id="not ASCII"),
+        pytest.param(raw("POST", CHAT, HOST, JSON, LENGTH, "Content-Length: 5", body=BODY), id="two lengths"),
+        pytest.param(raw("POST", CHAT, HOST, JSON, "Content-Length: -1"), id="a negative length"),
+        pytest.param(raw("POST", CHAT, HOST, JSON, "Transfer-Encoding: gzip, chunked"), id="another coding"),
+        pytest.param(raw("GET", "/health", HOST, "X: " + "y" * 70_000), id="70 kB of headers"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(300) + b"\r\n\r\n", id="TLS"),
+    ],
+)
+async def test_what_is_no_http_is_a_bare_4xx_and_a_closed_connection(
+    request_bytes: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving(*HELLO) as server:
+        client = await server.connect()
+        reply = await client.ask(request_bytes)
+        assert await client.rest() == b""
+    assert 400 <= reply.status < 500 or reply.status == 501
+    assert server.backend.opened == 0
+
+
+async def test_a_fault_of_ours_tells_nothing_of_itself(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> Any:
+        raise RuntimeError("s3cret")
+
+    async with serving() as server:
+        server.connections.app.view_functions["GET /health"] = broken
+        reply = await server.ask(get("/health"))
+    assert (reply.status, reply.error["type"]) == (500, "server_error")
+    assert "s3cret" not in reply.error["message"]
+    assert "s3cret" in caplog.text
+    assert reply.headers["x-request-id"] == "req_id1"

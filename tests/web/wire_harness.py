@@ -1,0 +1,324 @@
+"""cca's own connections over memory streams: real HTTP bytes in and out, a backend that says what each test gives it.
+
+With ``autojump_clock`` the hours of a deadline pass at once. Nothing here is a copy of what cca does: the client knows
+HTTP and server-sent events, and no more.
+"""
+
+import json
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any, TypeAlias, cast
+
+import trio
+from attrs import define, field, frozen
+from claude_says import remembered
+from trio.testing import lockstep_stream_pair, memory_stream_pair
+
+from cca.backends import Exit, Process
+from cca.catalogue import Catalogue, patterns_of
+from cca.model import Conversation, ModelEntry
+from cca.service import Service
+from cca.settings import Settings
+from cca.web.app import service_app
+from cca.web.connections import Connections
+
+NOW = 1_700_000_000.9
+PORT = 8000
+AGES = 1e6
+"""Seconds, of the mock clock, after which a test waits for nothing."""
+
+MODELS = (
+    ModelEntry("sonnet", "claude-sonnet-5-5", "Sonnet"),
+    ModelEntry("haiku", "claude-haiku-4-5", "Haiku", thinking_off=True),
+    ModelEntry("opus[1m]", "claude-opus-5[1m]", "Opus"),
+)
+
+Said: TypeAlias = bytes | float | Exit | Exception
+"""What a fake process does: print, be silent for some seconds, end, break. After the last it is silent for ever."""
+
+
+@define
+class FakeProcess:
+    """Answers each past user turn that it is told, and says what it is to say."""
+
+    said: deque[Said]
+    written: list[bytes] = field(factory=list)
+
+    def write(self, frames: bytes) -> None:
+        self.written.append(frames)
+        self.said.extendleft([remembered()] * frames.count(b'"shouldQuery":false'))
+
+    async def read(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        while self.said:
+            match self.said[0]:
+                case bytes() as chunk:
+                    self.said.popleft()
+                    return chunk
+                case float() as seconds:
+                    self.said.popleft()
+                    await trio.sleep(seconds)
+                case Exit():
+                    return b""
+                case Exception() as fault:
+                    raise fault
+        return cast(bytes, await trio.sleep_forever())
+
+    async def wait(self) -> Exit:
+        await trio.lowlevel.checkpoint()
+        return cast(Exit, self.said[0])
+
+
+@define
+class FakeBackend:
+    """Counts the processes that were opened and those that were left again."""
+
+    said: tuple[Said, ...] = ()
+    start_seconds: float = 0
+    end_seconds: float = 0
+    fault: Exception | None = None
+    name: str = "fake"
+    cli_version: str = "2.1.330"
+    models: tuple[ModelEntry, ...] = MODELS
+    opened: int = 0
+    left: int = 0
+    conversations: list[Conversation] = field(factory=list)
+    processes: list[FakeProcess] = field(factory=list)
+    started: trio.Event = field(factory=trio.Event)
+    all_left: trio.Event = field(factory=trio.Event)
+
+    @asynccontextmanager
+    async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
+        self.opened += 1
+        self.conversations.append(conversation)
+        self.started.set()
+        try:
+            await trio.sleep(self.start_seconds)
+            if self.fault is not None:
+                raise self.fault
+            self.processes.append(FakeProcess(deque(self.said)))
+            yield self.processes[-1]
+            with trio.CancelScope(shield=True):
+                await trio.sleep(self.end_seconds)
+        finally:
+            self.left += 1
+            if self.left == self.opened:
+                self.all_left.set()
+
+
+@define
+class MemorySocket:
+    """What Hypercorn and cca ask a stream's socket for."""
+
+    stream: "trio.StapledStream[Any, Any]"
+    family: int = socket.AF_INET
+
+    def getpeername(self) -> tuple[str, int]:
+        return ("127.0.0.1", 50_000)
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("127.0.0.1", PORT)
+
+    def shutdown(self, _how: int) -> None:
+        self.stream.send_stream.close()
+        self.stream.receive_stream.close()
+
+
+@frozen
+class Reply:
+    """``chunks`` are the pieces that the server wrote a chunked body in."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: tuple[bytes, ...]
+    ended: bool = True
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.chunks)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> Any:
+        assert set(self.json) == {"error"}
+        assert set(self.json["error"]) == {"message", "type", "param", "code"}
+        return self.json["error"]
+
+    @property
+    def events(self) -> list[Any]:
+        return list(events_of(self.body))
+
+
+def events_of(body: bytes) -> Iterator[Any]:
+    """Yield the events of a stream: their JSON, ``[DONE]`` and comments as they are."""
+    *blocks, rest = body.split(b"\n\n")
+    assert rest == b""
+    for block in blocks:
+        if block.startswith(b":"):
+            yield block.decode()
+            continue
+        assert block.startswith(b"data: ")
+        assert b"\n" not in block
+        said = block.removeprefix(b"data: ")
+        yield "[DONE]" if said == b"[DONE]" else json.loads(said)
+
+
+@define
+class Client:
+    stream: "trio.StapledStream[Any, Any]"
+    _unread: bytes = field(default=b"", init=False)
+
+    async def send(self, request: bytes) -> None:
+        await self.stream.send_all(request)
+
+    async def ask(self, request: bytes) -> Reply:
+        await self.send(request)
+        return await self.reply(bodiless=request.startswith(b"HEAD "))
+
+    async def head(self) -> Reply:
+        """Read a status line and its headers."""
+        with trio.fail_after(AGES):
+            raw = await self._until(b"\r\n\r\n")
+        line, *rows = raw.decode("ascii").split("\r\n")
+        headers: dict[str, str] = {}
+        for name, _, value in (row.partition(": ") for row in rows):
+            assert name.lower() not in headers
+            headers[name.lower()] = value
+        return Reply(int(line.split()[1]), headers, (), ended=False)
+
+    async def chunk(self) -> bytes:
+        """Read one chunk of a body; the empty one is the last."""
+        with trio.fail_after(AGES):
+            size = int(await self._until(b"\r\n"), 16)
+            piece = await self._exactly(size)
+            assert await self._until(b"\r\n") == b""
+            return piece
+
+    async def reply(self, *, bodiless: bool = False) -> Reply:
+        head = await self.head()
+        chunks: list[bytes] = []
+        if bodiless:
+            pass
+        elif head.headers.get("transfer-encoding") == "chunked":
+            while chunk := await self.chunk():
+                chunks.append(chunk)
+        elif "content-length" in head.headers:
+            chunks.append(await self._exactly(int(head.headers["content-length"])))
+        else:
+            chunks.append(await self.rest())
+        return Reply(head.status, head.headers, tuple(chunks))
+
+    async def rest(self) -> bytes:
+        """Read to the end of the connection."""
+        with trio.fail_after(AGES):
+            try:
+                return self._take(len(self._unread)) + b"".join([piece async for piece in self.stream])
+            except trio.BrokenResourceError:
+                return b""
+
+    async def leave(self) -> None:
+        """Close both directions, as the kernel does for a program that was killed: writes to it fail."""
+        await self.stream.aclose()
+
+    async def half_close(self) -> None:
+        await self.stream.send_eof()
+
+    async def _until(self, end: bytes) -> bytes:
+        while end not in self._unread:
+            await self._more()
+        found = self._take(self._unread.index(end) + len(end))
+        return found.removesuffix(end)
+
+    async def _exactly(self, size: int) -> bytes:
+        while len(self._unread) < size:
+            await self._more()
+        return self._take(size)
+
+    async def _more(self) -> None:
+        piece = await self.stream.receive_some()
+        assert piece, f"the connection ended after {self._unread!r}"
+        self._unread += bytes(piece)
+
+    def _take(self, size: int) -> bytes:
+        taken, self._unread = self._unread[:size], self._unread[size:]
+        return taken
+
+
+@define
+class Server:
+    backend: FakeBackend
+    connections: Connections
+    nursery: trio.Nursery
+
+    async def connect(self, *, stalling: bool = False) -> Client:
+        """Connect a client. A write to a ``stalling`` one waits until it reads; the others have all of memory."""
+        ours, theirs = lockstep_stream_pair() if stalling else memory_stream_pair()
+        cast(Any, theirs).socket = MemorySocket(theirs)
+        self.nursery.start_soon(self._serve, theirs)
+        return Client(ours)
+
+    async def ask(self, request: bytes) -> Reply:
+        return await (await self.connect()).ask(request)
+
+    async def _serve(self, stream: Any) -> None:
+        try:
+            await self.connections.serve(stream)
+        finally:
+            # As trio.serve_listeners does.
+            await trio.aclose_forcefully(stream)
+
+
+@asynccontextmanager
+async def serving(*said: Said, backend: FakeBackend | None = None, **settings: Any) -> AsyncIterator[Server]:
+    """Serve while the block lasts, and hold that no process outlives its request."""
+    backend = backend or FakeBackend(said)
+    known = Settings(**settings)
+    ids = count(1)
+    service = Service(
+        known,
+        backend,
+        Catalogue(backend.models, patterns_of(known.models)),
+        now=lambda: NOW,
+        new_id=lambda: f"id{next(ids)}",
+    )
+    async with trio.open_nursery() as nursery:
+        yield Server(backend, Connections(service_app(service)), nursery)
+        nursery.cancel_scope.cancel()
+    assert backend.left == backend.opened
+
+
+def raw(method: str, path: str, *headers: str, body: bytes = b"", version: str = "1.1") -> bytes:
+    lines = [f"{method} {path} HTTP/{version}", *headers]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+HOST = f"Host: 127.0.0.1:{PORT}"
+JSON = "Content-Type: application/json"
+CHAT = "/v1/chat/completions"
+
+
+def get(path: str, *headers: str, method: str = "GET") -> bytes:
+    return raw(method, path, HOST, *headers)
+
+
+def post(body: Any, *headers: str, version: str = "1.1") -> bytes:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return raw("POST", CHAT, HOST, JSON, f"Content-Length: {len(content)}", *headers, body=content, version=version)
+
+
+def user(text: Any = "Hello") -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def chat(*messages: Any, **fields: Any) -> dict[str, Any]:
+    return {"model": "sonnet", "messages": list(messages) or [user()], **fields}
+
+
+def streamed(*messages: Any, **fields: Any) -> dict[str, Any]:
+    return chat(*messages, stream=True, **fields)
