@@ -3,9 +3,11 @@
 import hashlib
 import logging
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 import trio
@@ -15,11 +17,15 @@ from cca.backends import Exit, Process
 from cca.backends.live import LiveBackend, LiveProcess
 from cca.backends.redaction import Literal, Redactor, header_of, named
 from cca.backends.transcript import Ended, Entry, Transcript, Written, encode, line_entry, request_json
-from cca.claude.launch import CREDENTIALS, Launch
-from cca.claude.lines import LineFramer
+from cca.claude.launch import Launch
+from cca.claude.lines import LineFramer, LineTooLong
+from cca.errors import UpstreamFailed
 from cca.model import Conversation, Json, ModelEntry
 
 log = logging.getLogger(__name__)
+
+SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "PROXY")
+"""What the name of an environment variable with a secret has in it. A proxy's address can hold a password."""
 
 SHORTEST_SECRET = 8
 """Characters of a credential that is hidden; a shorter one (``x`` for a local proxy) is a letter of any text."""
@@ -62,19 +68,30 @@ class Recorder:
     @asynccontextmanager
     async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
         """Own a process whose frames and lines are kept until it ends, and then saved."""
-        async with self.inner.start() as process:
-            recording = _RecordingProcess(process)
-            yield recording
+        finished = None
+        try:
+            async with self.inner.start() as process:
+                recording = _RecordingProcess(process)
+                yield recording
+                # Its client has its answer, and may leave while the process is being killed.
+                finished = recording
+        finally:
+            if finished is not None:
+                await self._keep(conversation, finished)
+
+    async def _keep(self, conversation: Conversation, recording: "_RecordingProcess") -> None:
         with trio.move_on_after(SAVE_TIMEOUT, shield=True) as saving:
-            await trio.to_thread.run_sync(self._save, conversation, process.launch, recording, abandon_on_cancel=True)
+            await trio.to_thread.run_sync(
+                self._save, conversation, recording.inner.launch, recording.entries(), abandon_on_cancel=True
+            )
         if saving.cancelled_caught:
             log.error("A recording was not written within %.0f s.", SAVE_TIMEOUT)
 
-    def _save(self, conversation: Conversation, launch: Launch, recording: "_RecordingProcess") -> None:
+    def _save(self, conversation: Conversation, launch: Launch, entries: tuple[Entry, ...]) -> None:
         request = request_json(conversation)
         header = header_of(self.cli_version, launch.argv, launch.env, request)
         redactor = Redactor(_literals(launch, self.identity))
-        transcript = redactor.transcript(Transcript(header, recording.entries()))
+        transcript = redactor.transcript(Transcript(header, entries))
         path = self.directory / f"{self.name_of(transcript.header.request)}.ndjson"
         try:
             write_atomically(path, encode(transcript))
@@ -85,11 +102,15 @@ class Recorder:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is there whole or not at all, for its owner's eyes."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    unfinished.replace(path)
+    # A name of its own: the same request may be answered twice at once.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 @define
@@ -108,11 +129,15 @@ class _RecordingProcess:
         self.inner.write(frames)
 
     async def read(self) -> bytes:
+        """Return one line. Raise ``UpstreamFailed`` for one that is too long."""
         while not self._lines:
             chunk = await self.inner.read()
             if not chunk:
                 return self._last_line()
-            self._lines += self._framer.feed(chunk)
+            try:
+                self._lines += self._framer.feed(chunk)
+            except LineTooLong as error:
+                raise UpstreamFailed(f"Claude Code printed {error}.") from error
         line = self._lines.pop(0)
         self._entries.append(line_entry(self._at(), line))
         return line + b"\n"
@@ -135,17 +160,23 @@ class _RecordingProcess:
 
 
 def _literals(launch: Launch, identity: Identity) -> list[Literal]:
-    secrets = [launch.env[name] for name in CREDENTIALS if len(launch.env.get(name, "")) >= SHORTEST_SECRET]
+    secrets = [
+        value
+        for name, value in launch.env.items()
+        if any(word in name.upper() for word in SECRET_NAMES) and name.upper() != "NO_PROXY"
+    ]
+    hosts = {identity.host, (identity.host or "").partition(".")[0]}
     places = {
         str(Path(launch.cwd).parent): "<run>",
         launch.env.get("CLAUDE_CONFIG_DIR", ""): "<config>",
         launch.env.get("HOME", ""): "<home>",
         launch.env.get("ANTHROPIC_BASE_URL", ""): "<base-url>",
+        urlsplit(launch.env.get("ANTHROPIC_BASE_URL", "")).netloc: "<base-url>",
         launch.argv[0]: "<claude>",
     }
     return [
-        *(Literal(secret, "<credential>") for secret in secrets),
+        *(Literal(secret, "<credential>") for secret in secrets if len(secret) >= SHORTEST_SECRET),
         *(Literal(place, placeholder) for place, placeholder in places.items() if len(place) > 1),
         *named(identity.user, "<user>"),
-        *named(identity.host, "<host>"),
+        *(literal for host in sorted(filter(None, hosts)) for literal in named(host, "<host>")),
     ]

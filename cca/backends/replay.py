@@ -6,7 +6,7 @@ killed it is silent here too, and meets the same deadline.
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, assert_never
 
@@ -26,11 +26,14 @@ from cca.backends.transcript import (
     decode,
     request_json,
 )
-from cca.claude.events import ControlReply
+from cca.claude.events import ControlReply, Unreadable
 from cca.claude.events import decode as decode_line
 from cca.claude.introduction import models_of
 from cca.errors import NotFound, Unavailable, UpstreamFailed
 from cca.model import Conversation, Json, ModelEntry
+
+PLACEHOLDERS = re.compile(r"(?:<(?:[a-z]+-\d+|run|config|home|base-url|claude|credential|user|host)>)+")
+"""What redaction leaves, one or several on end."""
 
 SHOWN = 60
 """Characters of a value that a message shows."""
@@ -83,15 +86,16 @@ class ReplayBackend:
         yield ReplayProcess(self._find(request_json(conversation)))
 
     def _find(self, request: Json) -> Recording:
-        for recording in self.recordings:
-            if same(request, recording.request):
-                return recording
-        differences = ((list(differing(request, each.request)), each) for each in self.recordings)
+        asked = _comparable(request)
+        differences = [(list(_differing(asked, each.request, "")), each) for each in self.recordings]
         paths, nearest = min(differences, key=lambda found: len(found[0]))
-        where, asked, recorded = paths[0]
+        if not paths:
+            return nearest
+        where, here, there = paths[0]
+        others = f", and {len(paths) - 1} more of its values differ" if len(paths) > 1 else ""
         raise NotFound(
-            f"No recording answers this request. The nearest is {nearest.name}: there, {where} is {_shown(recorded)}, "
-            f"and here it is {_shown(asked)}; {len(paths) - 1} more places differ. Record it with --record.",
+            f"No recording answers this request. The nearest is {nearest.name}: there, {where} is {_shown(there)}, "
+            f"and here it is {_shown(here)}{others}. Record it with --record.",
             code="recording_not_found",
         )
 
@@ -119,6 +123,8 @@ class ReplayProcess:
                 case Expect(frame):
                     await self._expect(frame)
                     self._position += 1
+                case Give() | End() if self._frames:
+                    raise self._changed(f"it writes {_shown(orjson.loads(self._frames[0]))}, and did not then")
                 case Give(chunk):
                     self._position += 1
                     return chunk
@@ -145,10 +151,12 @@ class ReplayProcess:
         written = orjson.loads(self._frames.pop(0))
         if not same(written, frame):
             where, now, recorded = next(differing(written, frame))
-            raise UpstreamFailed(
-                f"cca no longer writes what {self.recording.name} recorded: {where} was {_shown(recorded)}, "
-                f"and is {_shown(now)}. Record it again, or mend what changed."
-            )
+            raise self._changed(f"{where} was {_shown(recorded)}, and is {_shown(now)}")
+
+    def _changed(self, how: str) -> UpstreamFailed:
+        return UpstreamFailed(
+            f"cca no longer writes what {self.recording.name} recorded: {how}. Record it again, or mend what changed."
+        )
 
 
 async def open_replay(directory: Path) -> ReplayBackend:
@@ -164,7 +172,7 @@ def load(directory: Path) -> ReplayBackend:
     introduced = [models for each in recordings if (models := _models(each.transcript))]
     return ReplayBackend(
         recordings,
-        cli_version=max(each.transcript.header.cli for each in recordings),
+        cli_version=max((each.transcript.header.cli for each in recordings), key=_version_order),
         models=introduced[-1] if introduced else (),
     )
 
@@ -183,8 +191,8 @@ def same(now: Json, recorded: Json) -> bool:
 
 
 def differing(now: Json, recorded: Json) -> Iterator[tuple[str, Json, Json]]:
-    """Yield the paths at which two values differ, with both, the redacted first."""
-    return _differing(_unnumbered(Redactor().value(now)), _unnumbered(recorded), "")
+    """Yield the paths at which a value differs from what was recorded, with both."""
+    return _differing(_comparable(now), recorded, "")
 
 
 def _differing(now: Json, recorded: Json, path: str) -> Iterator[tuple[str, Json, Json]]:
@@ -195,6 +203,8 @@ def _differing(now: Json, recorded: Json, path: str) -> Iterator[tuple[str, Json
         case list(), list():
             for index in range(max(len(now), len(recorded))):
                 yield from _differing(_item(now, index), _item(recorded, index), f"{path}[{index}]")
+        case str(), str() if _reads_as(now, recorded):
+            pass
         case _ if now != recorded:
             yield path, now, recorded
 
@@ -203,17 +213,28 @@ def _item(items: list[Json], index: int) -> Json:
     return items[index] if index < len(items) else None
 
 
-def _unnumbered(value: Json) -> Json:
-    """Return a redacted value with its placeholders' numbers gone: they count what else was recorded."""
-    match value:
-        case str():
-            return re.sub(r"<(jwt|key|token|email|id)-\d+>", r"<\1>", value)
-        case list():
-            return [_unnumbered(item) for item in value]
-        case dict():
-            return {name: _unnumbered(item) for name, item in value.items()}
-        case _:
-            return value
+def _comparable(value: Json) -> Json:
+    """Return a value as it is compared: what any recorder hides is hidden."""
+    return Redactor().value(value)
+
+
+def _reads_as(now: str, recorded: str) -> bool:
+    """Whether a redacted text can have become ``recorded`` on the machine where that was recorded.
+
+    A placeholder there stands for any one word here: whose name or path it was, this machine cannot know. Its number
+    does not count: it depends on what else was recorded.
+    """
+    first, *parts = PLACEHOLDERS.split(recorded)
+    if not parts or not now.startswith(first):
+        return now == recorded
+    reached = len(first)
+    for position, part in enumerate(parts, start=1):
+        found = len(now) - len(part) if position == len(parts) else now.find(part, reached + 1)
+        word = now[reached:found]
+        if not word or re.search(r"\s", word) or not now.startswith(part, found):
+            return False
+        reached = found + len(part)
+    return True
 
 
 def _steps(transcript: Transcript) -> Iterator[Step]:
@@ -240,11 +261,19 @@ def _steps(transcript: Transcript) -> Iterator[Step]:
 
 def _models(transcript: Transcript) -> tuple[ModelEntry, ...]:
     for entry in transcript.entries:
-        if isinstance(entry, Read):
-            reply = decode_line(orjson.dumps(entry.line))
-            if isinstance(reply, ControlReply) and "models" in reply.response:
-                return models_of(reply)
+        match entry:
+            case Read(_, {"type": "control_response", "response": {"response": {"models": [_, *_]}}} as line):
+                with suppress(Unreadable):
+                    reply = decode_line(orjson.dumps(line))
+                    assert isinstance(reply, ControlReply)
+                    return models_of(reply)
+            case _:
+                pass
     return ()
+
+
+def _version_order(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _shown(value: Json) -> str:
