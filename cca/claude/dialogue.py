@@ -297,7 +297,7 @@ class Dialogue:
         self._wait(line.delay)
         if line.status not in FINAL_STATUSES:
             return Step()
-        said = line.error or f"status {line.status}"
+        said = f"the API answered {line.status} ({line.error or 'no reason given'})"
         return self._fail(api_failure(line.status, line.error, said, self._retry_after))
 
     def _limited(self, line: RateLimit) -> Step:

@@ -425,7 +425,7 @@ def test_an_answer_to_a_summary_of_the_conversation_is_no_answer_to_it() -> None
 def test_a_retry_that_cannot_help_is_the_end_at_once(status: int, error: type[CcaError]) -> None:
     assert type(failure(told([api_retry(status, "why")]))) is error
     without_words = line(type="system", subtype="api_retry", error_status=status)
-    assert f"status {status}" in failure(told([without_words])).message
+    assert f"the API answered {status} (no reason given)" in failure(told([without_words])).message
 
 
 @pytest.mark.parametrize("status", [None, 400, 500, 502, 529])
