@@ -1,0 +1,110 @@
+"""Every recorded conversation, through the real framer, dialogue and encoders of every dialect, as a client sees it.
+
+A snapshot is one file: what goes over the wire for one recording in one dialect, streamed and whole. Read its diff
+before you accept it with ``pytest --snapshot-update``.
+"""
+
+from pathlib import Path
+
+import orjson
+import pytest
+import trio
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from cca.backends.replay import Recording, ReplayBackend, read_recordings
+from cca.backends.transcript import conversation_of
+from cca.dialects import DIALECTS
+from cca.dialects.contract import Ask, Dialect, Stamp
+from cca.exchange import CHANNEL_SIZE, Deadlines, converse
+from cca.model import Conversation, Event, Failed, Finished
+from cca.web import sse
+from tools.cases import CASES
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+RECORDINGS = {recording.name: recording for recording in read_recordings(FIXTURES)}
+DEADLINES = Deadlines(first_event=120, silence=300, answer=1800)
+STAMP = Stamp(id="0001", created=1_767_225_600)
+
+
+class TextFile(SingleFileSnapshotExtension):
+    """A snapshot that reads as what it is."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(TextFile)
+
+
+def case_id(name: str) -> str:
+    return name.replace("/", "-")
+
+
+async def answer(recording: Recording) -> list[Event]:
+    """Return what happens when the conversation of ``recording`` is held anew with it."""
+    backend = ReplayBackend((recording,), recording.transcript.header.cli, ())
+    conversation = conversation_of(recording.request)
+    sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(converse, backend, conversation, DEADLINES, lambda: 0.0, sender)
+        return [event async for event in events]
+
+
+def streamed(dialect: Dialect, conversation: Conversation, events: list[Event]) -> str:
+    encoder = dialect.stream(Ask(conversation, stream=True, include_usage=True), STAMP)
+    return b"".join(sse.render(encoder.encode(event)) for event in events).decode()
+
+
+def whole(dialect: Dialect, conversation: Conversation, events: list[Event]) -> str:
+    """Return the body, or the error and its status."""
+    encoder = dialect.whole(Ask(conversation, stream=False), STAMP)
+    for event in events:
+        if isinstance(event, Failed):
+            status, body = dialect.refusal(event.error)
+            return f"{status}\n{pretty(body)}"
+        encoder.take(event)
+    return f"200\n{pretty(encoder.body())}"
+
+
+def pretty(body: object) -> str:
+    return orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("name", RECORDINGS, ids=case_id)
+async def test_on_the_wire(
+    name: str, dialect: Dialect, snapshot: SnapshotAssertion, autojump_clock: trio.testing.MockClock
+) -> None:
+    recording = RECORDINGS[name]
+    conversation = conversation_of(recording.request)
+    events = await answer(recording)
+    page = f"--- stream\n{streamed(dialect, conversation, events)}--- whole\n{whole(dialect, conversation, events)}\n"
+    assert page == snapshot
+
+
+@pytest.mark.parametrize("name", RECORDINGS, ids=case_id)
+async def test_a_recording_ends_once_and_its_end_is_its_last_event(
+    name: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    events = await answer(RECORDINGS[name])
+    assert [event for event in events if isinstance(event, Finished | Failed)] == events[-1:]
+
+
+@pytest.mark.parametrize("name", RECORDINGS, ids=case_id)
+async def test_no_answer_speaks_of_an_api_error(name: str, autojump_clock: trio.testing.MockClock) -> None:
+    events = await answer(RECORDINGS[name])
+    assert not any("API Error" in str(event) for event in events)
+
+
+def test_every_case_is_recorded_as_the_conversation_that_it_is() -> None:
+    recorded = {name.rsplit("/", 1)[-1]: conversation_of(each.request) for name, each in RECORDINGS.items()}
+    assert recorded == {case.name: case.conversation for case in CASES}
+
+
+def test_the_index_says_what_each_recording_proves() -> None:
+    for name, recording in RECORDINGS.items():
+        index = (FIXTURES / recording.transcript.header.cli / "README.md").read_text()
+        assert f"| `{name.rsplit('/', 1)[-1]}` | " in index
