@@ -1,0 +1,44 @@
+"""The README says what is so."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from cca.settings import Settings, variable
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def default(attribute: "attrs.Attribute[object]") -> str:
+    match attribute.default:
+        case None | False | ():
+            return ""
+        case tuple() as items:
+            return f"`{','.join(map(str, items))}`"
+        case float() as number:
+            return f"`{number:g}`"
+        case other:
+            return f"`{other}`"
+
+
+def row(attribute: "attrs.Attribute[object]") -> str:
+    flag = f"`--{attribute.name.replace('_', '-')}`, " if attribute.metadata["flag"] else ""
+    return f"| {flag}`{variable(attribute)}` | {default(attribute)} | {attribute.metadata['help']} |"
+
+
+@pytest.mark.parametrize("attribute", attrs.fields(Settings), ids=lambda attribute: attribute.name)
+def test_the_settings_table_has_each_setting_as_the_class_has_it(attribute: "attrs.Attribute[object]") -> None:
+    assert f"{row(attribute)}\n" in README
+
+
+def test_the_settings_table_has_no_other_settings() -> None:
+    rows = [line for line in README.splitlines() if line.startswith("| ") and "`CCA_" in line.split("|")[1]]
+    assert len(rows) == len(attrs.fields(Settings))
+
+
+def test_the_tests_of_ci_are_those_of_the_readme() -> None:
+    run = (ROOT / ".ci" / "run").read_text()
+    assert "pip install '.[dev]' && nox" in README
+    assert "pip install --quiet '.[dev]'\nnox\n" in run
