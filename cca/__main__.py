@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from cca.errors import CcaError
-from cca.service import open_service, process_environ
+from cca.service import innermost, open_service, process_environ
 from cca.settings import Settings, SettingsError, read_settings, reader, variable
 from cca.version import VERSION
 from cca.web.app import service_app
@@ -20,20 +20,27 @@ CANNOT_START = 2
 """Exit code when cca cannot do what it was told; the message on stderr says why."""
 
 
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, by the shells' custom."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     flags = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     environ = process_environ()
     problem: BaseException | None = None
+    code = 0
     try:
         trio.run(_serve, read_settings(environ, vars(flags)), environ)
     except* (CcaError, SettingsError) as group:
-        problem = _innermost(group)
+        problem, code = innermost(group), CANNOT_START
+    except* KeyboardInterrupt:
+        # Before it serves; then it ends as asked.
+        code = INTERRUPTED
     if problem is not None:
         print(f"cca: {problem}", file=sys.stderr)
-        return CANNOT_START
-    return 0
+    return code
 
 
 async def _serve(settings: Settings, environ: Mapping[str, str]) -> None:
@@ -64,12 +71,6 @@ def _add_flag(parser: argparse.ArgumentParser, attribute: "attrs.Attribute[Any]"
         parser.add_argument(name, action="store_true", default=None, help=explained)
     else:
         parser.add_argument(name, type=reader(attribute), help=explained)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import trio
 
 from cca.errors import CcaError
-from cca.service import open_service, process_environ
+from cca.service import innermost, open_service, process_environ
 from cca.settings import Settings, SettingsError, read_settings
 from cca.web.app import CcaApp, make_app
 
@@ -18,14 +18,14 @@ def create_app(settings: Settings | None = None) -> CcaApp:
     app = make_app(body_limit=settings.body_limit, body_timeout=settings.body_timeout)
     stop, stopped = trio.Event(), trio.Event()
 
-    async def hold_service(task_status: trio.TaskStatus[Exception | None]) -> None:
+    async def hold_service(task_status: trio.TaskStatus[BaseException | None]) -> None:
         # A failure must not escape into the application's nursery: it would end its lifespan and leave it serving.
         try:
             async with open_service(settings, environ) as app.service:
                 task_status.started(None)
                 await stop.wait()
         except* (CcaError, SettingsError) as group:
-            task_status.started(group)
+            task_status.started(innermost(group))
         finally:
             stopped.set()
 
