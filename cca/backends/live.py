@@ -201,12 +201,10 @@ class LiveProcess:
 
     async def feed_stdin(self) -> None:
         assert self.popen.stdin is not None
-        try:
-            async for frames in self._queue:
-                await self.popen.stdin.send_all(frames)
-        except trio.BrokenResourceError:
-            # It died; whoever reads its stdout learns of it.
-            await trio.sleep_forever()
+        # When it died, whoever reads its stdout learns of it.
+        with suppress(trio.BrokenResourceError):
+            while True:
+                await self.popen.stdin.send_all(await self._queue.receive())
 
     async def drain_stderr(self) -> None:
         assert self.popen.stderr is not None

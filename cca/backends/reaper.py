@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -29,12 +30,8 @@ def live_groups(lines: Iterable[str]) -> set[int]:
 
 def kill(groups: set[int]) -> None:
     for group in groups:
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        except PermissionError:
-            pass
 
 
 def main(directory: str) -> None:

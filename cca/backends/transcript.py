@@ -11,7 +11,7 @@
 """
 
 import re
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import attrs
 import orjson
@@ -140,10 +140,10 @@ def _row(entry: Entry) -> Json:
             return {"at": at, "read": line}
         case Garbled(at, text):
             return {"at": at, "garbled": text}
-        case Ended(at, None):
-            return {"at": at, "exit": None}
-        case Ended(at, Exit(code, stderr)):
-            return {"at": at, "exit": {"code": code, "stderr": stderr}}
+        case Ended(at, how):
+            return {"at": at, "exit": None if how is None else {"code": how.code, "stderr": how.stderr}}
+        case _:
+            assert_never(entry)
 
 
 def _entry(row: Json) -> Entry:

@@ -90,6 +90,14 @@ def test_a_group_of_another_users_does_not_stop_it(monkeypatch: pytest.MonkeyPat
     assert sorted(killed) == [1, 2]
 
 
+def test_the_directory_goes_with_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run" / "1" / "work").mkdir(parents=True)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "stdin", ["+1000000\n", "-1000000\n"])
+    reaper.main(str(tmp_path / "run"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_directory_that_is_still_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It tries again for half a second, and then leaves the rest: a reaper must end."""
     (tmp_path / "run").mkdir()

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cca.backends import Exit
@@ -192,6 +192,7 @@ def test_a_canary_between_the_start_of_a_block_and_its_first_piece(canary: str) 
     assert clean(recorded(Read(0, {"type": "stream_event", "event": block}), Read(0, delta(text[20:]))))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(CANARIES.values())), st.data())
 def test_a_canary_in_a_tools_input_however_it_is_escaped_and_cut(canary: str, data: st.DataObject) -> None:
     escaped = "".join(
@@ -261,6 +262,19 @@ def test_what_is_hidden(text: str, redacted: str) -> None:
     assert redactor().text(text) == redacted
 
 
+def test_a_placeholder_is_not_redacted() -> None:
+    """A user may be called like one."""
+    assert Redactor((Literal("key", "<user>", word=True),)).text(f"{KEYS['openai']} key") == "<key-1> <user>"
+
+
+@pytest.mark.parametrize("depth", range(4))
+def test_json_in_json_in_json(depth: int) -> None:
+    text = f"first\n{KEYS['openai']}"
+    for _ in range(depth):
+        text = json.dumps({"a": text})
+    assert redactor().text(text) == text.replace(KEYS["openai"], "<key-1>")
+
+
 @pytest.mark.parametrize(
     ("name", "hidden"),
     [("zaphod", True), ("Heart-of-Gold", True), ("root", False), ("Runner", False), ("ab", False), (None, False)],
@@ -283,6 +297,7 @@ def test_paths_are_hidden_in_what_nobody_wrote() -> None:
     assert redactor().text("see /opt/x/cli.js") == "see /opt/x/cli.js"
 
 
+@settings(deadline=None)
 @given(st.lists(texts, max_size=4), st.sampled_from(["text", "thinking", "partial_json"]))
 @example(["/home/zaphodsk-ant-Zq8vT2yKx4m", "B7nLr"], "text")
 def test_redaction_is_idempotent(pieces: list[str], name: str) -> None:
@@ -292,6 +307,7 @@ def test_redaction_is_idempotent(pieces: list[str], name: str) -> None:
     assert redactor().transcript(once) == once
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="@-_./")), max_size=6))
 def test_text_without_secrets_is_unchanged(pieces: list[str]) -> None:
     lines = [delta(piece, name) for piece in pieces for name in ("text", "partial_json")]

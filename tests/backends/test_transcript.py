@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cca.backends import Exit
@@ -105,6 +105,7 @@ def test_a_request_of_another_shape_is_not_a_conversation() -> None:
         conversation_of({"model": "haiku", "turns": [], "cwd": "/"})
 
 
+@settings(deadline=None)
 @given(st.binary().filter(lambda line: b"\n" not in line))
 def test_any_line_can_be_kept(line: bytes) -> None:
     """A line that is no JSON object stays unreadable when it is replayed."""
