@@ -1,0 +1,112 @@
+"""The whole server inside the test's own process, with the real Claude Code behind it. For the tests beside."""
+
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import trio
+from attrs import define, field, frozen
+from live_cli import program
+
+from cca.backends import Process
+from cca.backends.live import LiveBackend, open_live
+from cca.claude.launch import launch, offline_environ
+from cca.model import Conversation, Json, ModelEntry, Text
+from cca.scripted import ScriptedModel, open_scripted_model
+from cca.service import serve_backend
+from cca.settings import Settings
+from cca.web.app import service_app
+from cca.web.serve import run_server
+
+
+@define
+class Watched:
+    """A backend that keeps the ids of its processes, by the first word of their prompt."""
+
+    inner: LiveBackend
+    of: dict[str, int] = field(factory=dict)
+
+    @property
+    def pids(self) -> list[int]:
+        return list(self.of.values())
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def cli_version(self) -> str:
+        return self.inner.cli_version
+
+    @property
+    def models(self) -> tuple[ModelEntry, ...]:
+        return self.inner.models
+
+    @asynccontextmanager
+    async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
+        async with self.inner.start() as process:
+            match conversation.turns[0].content[0]:
+                case Text(text):
+                    self.of[text.partition(" ")[0]] = process.popen.pid
+                case _:
+                    pass
+            yield process
+
+
+@frozen
+class Inside:
+    """A server's port, the model behind it, its processes, and the home that these have."""
+
+    port: int
+    model: ScriptedModel
+    backend: Watched
+    home: Path
+
+    @property
+    def run_directory(self) -> Path:
+        return self.backend.inner.directory
+
+    async def connect(self) -> trio.SocketStream:
+        return await trio.open_tcp_stream("127.0.0.1", self.port)
+
+    async def chat(self, body: Json) -> bytes:
+        """Return the whole reply, head and all."""
+        async with await self.connect() as stream:
+            await stream.send_all(self.request(body, "Connection: close\r\n"))
+            return b"".join([part async for part in stream])
+
+    def request(self, body: Json, headers: str = "") -> bytes:
+        content = json.dumps(body).encode()
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost:{self.port}\r\n{headers}"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        return head.encode() + content
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what another program, or a task of the server's, does has no event
+        await trio.sleep(0.001)
+
+
+@asynccontextmanager
+async def open_inside() -> AsyncIterator[Inside]:
+    """Own a server on a port of its own. Its end is immediate."""
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(place)
+        machine = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": place}
+        async with open_scripted_model() as model:
+            launcher = partial(launch, program(), offline_environ(machine, model.base_url), retries=0)
+            async with open_live(launcher) as live, trio.open_nursery() as nursery:
+                backend = Watched(live)
+                settings = Settings(port=0)
+                announced, addresses = trio.open_memory_channel[str](1)
+                app = service_app(serve_backend(settings, backend))
+                nursery.start_soon(run_server, app, settings, announced.send_nowait)
+                address = await addresses.receive()
+                yield Inside(int(address.rpartition(":")[2]), model, backend, home)
+                nursery.cancel_scope.cancel()
