@@ -94,7 +94,6 @@ async def _refuse(
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
         (b"x-should-retry", b"false"),
         (b"x-request-id", cast(NamesRequests, app).request_id().encode()),
     ]

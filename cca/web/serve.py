@@ -90,7 +90,7 @@ async def run_server(app: CcaApp, settings: Settings, announce: Callable[[str], 
     stop = trio.Event()
     with ExitStack() as patience:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_obey_signals, stop, settings.grace, nursery.cancel_scope, patience)
+            await nursery.start(_obey_signals, stop, settings.grace, nursery.cancel_scope, patience)
             await _serve(Connections(app), listeners, stop, settings.grace, lambda: announce(_url(settings.host, port)))
             nursery.cancel_scope.cancel()
 
@@ -120,8 +120,15 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host and not host.startswith("[") else f"http://{host}:{port}"
 
 
-async def _obey_signals(stop: trio.Event, grace: float, server: trio.CancelScope, patience: ExitStack) -> None:
+async def _obey_signals(
+    stop: trio.Event,
+    grace: float,
+    server: trio.CancelScope,
+    patience: ExitStack,
+    task_status: trio.TaskStatus[None],
+) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         await anext(signals)
         patience.enter_context(_last_resort(grace + FAREWELL + LAST_RESORT))
         stop.set()

@@ -304,7 +304,7 @@ async def test_http_2_by_prior_knowledge_is_a_505(autojump_clock: MockClock) -> 
     async with serving() as server:
         client = await server.connect()
         reply = await client.ask(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
-        assert await client.rest() == b""
+        await client.rest()
     assert (reply.status, reply.error["code"]) == (505, "http_version_not_supported")
 
 

@@ -171,7 +171,7 @@ def events_of(body: bytes) -> Iterator[Any]:
 
 @define
 class Client:
-    stream: "trio.StapledStream[Any, Any]"
+    stream: trio.abc.HalfCloseableStream
     _unread: bytes = field(default=b"", init=False)
 
     async def send(self, request: bytes) -> None:
@@ -255,10 +255,16 @@ class Server:
     backend: FakeBackend
     connections: Connections
     nursery: trio.Nursery
+    open_connections: int = 0
 
-    async def connect(self, *, stalling: bool = False) -> Client:
-        """Connect a client. A write to a ``stalling`` one waits until it reads; the others have all of memory."""
+    async def connect(self, *, stalling: bool = False, broken: bool = False) -> Client:
+        """Connect a client. A write to a ``stalling`` one waits until it reads; the others have all of memory.
+
+        The stream of a ``broken`` one raises what no stream should.
+        """
         ours, theirs = lockstep_stream_pair() if stalling else memory_stream_pair()
+        if broken:
+            cast(Any, theirs).receive_some = None
         cast(Any, theirs).socket = MemorySocket(theirs)
         self.nursery.start_soon(self._serve, theirs)
         return Client(ours)
@@ -267,9 +273,11 @@ class Server:
         return await (await self.connect()).ask(request)
 
     async def _serve(self, stream: Any) -> None:
+        self.open_connections += 1
         try:
             await self.connections.serve(stream)
         finally:
+            self.open_connections -= 1
             # As trio.serve_listeners does.
             await trio.aclose_forcefully(stream)
 
