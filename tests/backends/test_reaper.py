@@ -67,11 +67,22 @@ def test_it_kills_what_lives_and_removes_the_directory(tmp_path: Path, groups: "
     assert not (tmp_path / "run").exists()
 
 
+def ignored(pid: int) -> set[int]:
+    """Return the signals that a process ignores."""
+    (row,) = [row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("SigIgn:")]
+    bits = int(row.split()[1], 16)
+    return {number for number in range(1, 65) if bits >> (number - 1) & 1}
+
+
 def test_it_outlives_the_signals_that_end_a_server(tmp_path: Path, groups: "list[subprocess.Popen[bytes]]") -> None:
     with run(tmp_path / "run") as process:
         assert process.stdin is not None
-        time.sleep(0.2)  # for it to have started; it says nothing that could be waited for
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while not ignored(process.pid).issuperset(numbers):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        for number in numbers:
             process.send_signal(number)
         process.communicate(f"+{groups[0].pid}\n", timeout=5)
     assert process.returncode == 0
