@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 Hook = Callable[[Any, Any], Any]
 
+ARRAY_LIMIT = 100_000
+"""Items in an array: so many messages the model's API takes. More of them, small enough for the body, cost seconds."""
+
 
 @frozen(kw_only=True)
 class Body:
@@ -131,6 +134,8 @@ def _array(converter: Converter, kind: Any) -> Hook:
     def hook(value: Json, _: Any) -> Any:
         if not isinstance(value, list):
             raise Fault(f"must be an array, and is {_an(value)}")
+        if len(value) > ARRAY_LIMIT:
+            raise Fault(f"has {len(value):,} items, and may have {ARRAY_LIMIT:,}", code="invalid_value")
         return tuple(_within(f"[{index}]", structure_item, item, inner) for index, item in enumerate(value))
 
     return hook

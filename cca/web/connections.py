@@ -48,8 +48,10 @@ class _Http1(H11Protocol):
 class _Connection(TCPServer):
     async def run(self) -> None:
         """Do what Hypercorn's does, with ``_Http1``; and do not let the socket of a client that left idle on."""
-        address = self.stream.socket
+        socket = self.stream.socket
         try:
+            client = parse_socket_addr(socket.family, socket.getpeername())
+            server = parse_socket_addr(socket.family, socket.getsockname())
             async with TaskGroup() as self._task_group:
                 self.protocol = _Http1(  # type: ignore[assignment]
                     self.app,
@@ -58,14 +60,15 @@ class _Connection(TCPServer):
                     self._task_group,
                     ConnectionState(self.state),
                     ssl=False,
-                    client=parse_socket_addr(address.family, address.getpeername()),
-                    server=parse_socket_addr(address.family, address.getsockname()),
+                    client=client,
+                    server=server,
                     send=self.protocol_send,
                 )
                 await self.idle_task.restart(self._task_group, self._idle_timeout)
                 await self._read_data()
                 await self.idle_task.stop()
         except OSError:
+            # It left before it was served.
             pass
         finally:
             await self._close()

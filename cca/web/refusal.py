@@ -10,7 +10,6 @@ from werkzeug.exceptions import HTTPException
 from cca.dialects import DIALECTS
 from cca.dialects.openai import refusal as openai_refusal
 from cca.errors import (
-    BadRequest,
     CcaError,
     InternalError,
     MethodNotAllowed,
@@ -33,39 +32,28 @@ async def refuse(error: Exception) -> Response:
         response.headers["x-should-retry"] = "false"
     if told.retry_after is not None:
         response.headers["retry-after"] = str(math.ceil(told.retry_after))
-    if isinstance(error, HTTPException):
-        _keep_headers(error, response)
+    if isinstance(told, MethodNotAllowed):
+        response.headers["allow"] = _allowed(error)
     return response
 
 
 def _told(error: Exception) -> CcaError:
+    method, path = request.method, request.path[:200]
     match error:
         case CcaError():
             return error
-        case HTTPException():
-            return _http(error)
+        case HTTPException(code=404):
+            return NotFound(f"There is no {method} {path}. GET / and /v1/models are a start.", code="unknown_url")
+        case HTTPException(code=405):
+            return MethodNotAllowed(f"{path} takes {_allowed(error)}, and not {method}.", code="method_not_allowed")
+        case HTTPException(code=408):
+            return RequestTimedOut("The request's body did not arrive in time. Send it again.")
+        case HTTPException(code=413):
+            return TooLarge("The request's body is over cca's limit. Send less, or raise CCA_BODY_LIMIT.")
         case _:
             log.error("A fault in cca refused a request.", exc_info=error)
             return InternalError("A fault in cca; its log says more.")
 
 
-def _http(error: HTTPException) -> CcaError:
-    method, path = request.method, request.path[:200]
-    match error.code:
-        case 404:
-            return NotFound(f"There is no {method} {path}. GET / and /v1/models are a start.", code="unknown_url")
-        case 405:
-            allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-            return MethodNotAllowed(f"{path} does not take {method}, but {allowed}.", code="method_not_allowed")
-        case 408:
-            return RequestTimedOut("The request's body did not arrive in time. Send it again.")
-        case 413:
-            return TooLarge("The request's body is over cca's limit. Send less, or raise CCA_BODY_LIMIT.")
-        case _:
-            return BadRequest(f"The request cannot be read: {error.description}")
-
-
-def _keep_headers(error: HTTPException, response: Response) -> None:
-    allowed = getattr(error, "valid_methods", None)
-    if allowed:
-        response.headers["allow"] = ", ".join(sorted(allowed))
+def _allowed(error: Exception) -> str:
+    return ", ".join(sorted(getattr(error, "valid_methods", None) or ()))

@@ -16,12 +16,14 @@ import pytest
 import trio
 from attrs import define, field
 from claude_says import HELLO, start, text
-from wire_harness import CHAT, JSON, Client, FakeBackend, post, raw, streamed
+from wire_harness import CHAT, JSON, Client, FakeBackend, post, raw, streamed, user
 
 from cca.catalogue import Catalogue
+from cca.model import Text, UserTurn
 from cca.service import Service
 from cca.settings import Settings, SettingsError
 from cca.web import serve
+from cca.web.answer import LARGE_BODY
 from cca.web.app import service_app
 from cca.web.serve import listen, run_server
 
@@ -112,6 +114,12 @@ def test_a_port_that_is_free_on_one_loopback_only_is_not_the_one(monkeypatch: py
     for sock in sockets:
         sock.close()
     assert len(sockets) == 2
+
+
+def test_a_port_that_is_never_free_on_both_is_told_after_some_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_bind", failing_on_ipv6(serve._bind, *[errno.EADDRINUSE] * 100))
+    with pytest.raises(SettingsError, match="Port 0 on localhost is in use"):
+        listen("localhost", 0)
 
 
 @pytest.mark.parametrize("code", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
@@ -306,6 +314,17 @@ async def test_a_client_that_sends_100_mb_still_learns_that_it_is_too_much(lengt
             reply = await client.reply()
         assert reply.status == 413
         assert (await (await server.connect()).ask(server.ask())).status == 200
+
+
+async def test_a_large_body_is_decoded_as_a_small_one_is() -> None:
+    prompt = "x" * 2 * LARGE_BODY
+    async with running(FakeBackend(HELLO)) as server:
+        client = await server.connect()
+        reply = await client.ask(server.ask(post(streamed(user(prompt)))))
+        refused = await client.ask(server.ask(post(streamed(user(5), x=prompt))))
+    assert (reply.status, refused.status) == (200, 400)
+    assert server.backend.conversations[0].turns == (UserTurn((Text(prompt),)),)
+    assert refused.error["param"] == "messages[0].content"
 
 
 HANGING = """

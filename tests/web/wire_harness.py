@@ -4,6 +4,7 @@ With ``autojump_clock`` the hours of a deadline pass at once. Nothing here is a 
 HTTP and server-sent events, and no more.
 """
 
+import errno
 import json
 import socket
 from collections import deque
@@ -114,9 +115,12 @@ class MemorySocket:
     """What Hypercorn and cca ask a stream's socket for."""
 
     stream: "trio.StapledStream[Any, Any]"
+    gone: bool = False
     family: int = socket.AF_INET
 
     def getpeername(self) -> tuple[str, int]:
+        if self.gone:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
         return ("127.0.0.1", 50_000)
 
     def getsockname(self) -> tuple[str, int]:
@@ -257,15 +261,15 @@ class Server:
     nursery: trio.Nursery
     open_connections: int = 0
 
-    async def connect(self, *, stalling: bool = False, broken: bool = False) -> Client:
+    async def connect(self, *, stalling: bool = False, broken: bool = False, gone: bool = False) -> Client:
         """Connect a client. A write to a ``stalling`` one waits until it reads; the others have all of memory.
 
-        The stream of a ``broken`` one raises what no stream should.
+        The stream of a ``broken`` one raises what no stream should; a ``gone`` one left before it was served.
         """
         ours, theirs = lockstep_stream_pair() if stalling else memory_stream_pair()
         if broken:
             cast(Any, theirs).receive_some = None
-        cast(Any, theirs).socket = MemorySocket(theirs)
+        cast(Any, theirs).socket = MemorySocket(theirs, gone)
         self.nursery.start_soon(self._serve, theirs)
         return Client(ours)
 
