@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import trio
 from attrs import evolve
 from live_cli import PLAIN, Surroundings, asked, assistant, open_cli, prompt, request_for, text_of, texts, turns, user
 
@@ -177,8 +178,14 @@ async def test_images_and_documents_arrive_as_they_were_sent() -> None:
 
 
 @SIGNS
-@pytest.mark.parametrize("surroundings", [PLAIN, LOGIN], ids=["key", "login"])
-async def test_text_is_text_wherever_it_stands(text: str, surroundings: Surroundings) -> None:
+async def test_text_is_text_wherever_it_stands(text: str) -> None:
+    """With a key and with a login, which is two ways of starting the program."""
+    async with trio.open_nursery() as nursery:
+        for surroundings in (PLAIN, LOGIN):
+            nursery.start_soon(arrives_as_it_is, text, surroundings)
+
+
+async def arrives_as_it_is(text: str, surroundings: Surroundings) -> None:
     said = (user(text), assistant(text), user("and", text), assistant("so"), user(text))
     request = await request_for(Conversation("haiku", said, system=(text,)), surroundings)
     assert system_texts(request) == [FIXED_LINE, text]

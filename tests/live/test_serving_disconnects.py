@@ -32,8 +32,8 @@ QUICK = "[[tokens 3]]"
 
 PATIENCE = 15.0
 
-SETTLING = 7.0
-"""Seconds until all is as it was: Hypercorn keeps an idle connection for 5, whether or not its client has left."""
+SETTLING = 2.0
+"""Seconds until all must be as it was."""
 
 
 @define
