@@ -22,6 +22,8 @@ PURE = (
     "cca/claude/*",
     "cca/backends/transcript.py",
     "cca/backends/redaction.py",
+    "cca/backends/kept.py",
+    "cca/backends/readings.py",
     "cca/web/sse.py",
 )
 """The rooms without I/O: every branch of theirs is run."""

@@ -38,10 +38,14 @@ async def converse(
     deadlines: Deadlines,
     now: Callable[[], float],
     events: trio.MemorySendChannel[Event],
+    note: Callable[[Event], None] = lambda _: None,
 ) -> None:
-    """Answer ``conversation`` on ``events``, and close it. ``now`` is the wall clock. Cancelling kills the process."""
+    """Answer ``conversation`` on ``events``, and close it. ``now`` is the wall clock. Cancelling kills the process.
+
+    ``note`` is told of each event once it was taken.
+    """
     dialogue = Dialogue(conversation, now())
-    answer = _Answer(events)
+    answer = _Answer(events, note)
     async with events:
         try:
             with trio.move_on_after(deadlines.answer) as whole:
@@ -70,6 +74,7 @@ class _Answer:
     """The events on their way out. ``complete`` once the last one was taken: the dialogue may be over before that."""
 
     channel: trio.MemorySendChannel[Event]
+    note: Callable[[Event], None]
     complete: bool = field(default=False, init=False)
 
     async def send(self, events: tuple[Event, ...]) -> None:
@@ -80,6 +85,7 @@ class _Answer:
                 await self.channel.send(event)
             except trio.BrokenResourceError:
                 raise _NobodyReads from None
+            self.note(event)
             self.complete = isinstance(event, Finished | Failed)
 
     async def fail(self, error: CcaError) -> None:

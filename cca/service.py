@@ -20,11 +20,19 @@ from cca.backends.replay import open_replay
 from cca.catalogue import Catalogue, patterns_of
 from cca.claude.launch import launch, offline_environ
 from cca.dialects.contract import Stamp
+from cca.errors import Unavailable
 from cca.exchange import Deadlines
 from cca.scripted import open_scripted_model
 from cca.settings import Settings
+from cca.store import exchanges
+from cca.store.database import Database, open_database
+from cca.store.exchanges import Exchange
 
 log = logging.getLogger(__name__)
+
+
+KEEP_TIMEOUT = 10.0
+"""Seconds for a request to be kept: twice what SQLite waits for another program's lock."""
 
 
 def new_id() -> str:
@@ -38,6 +46,7 @@ class Service:
     settings: Settings
     backend: Backend
     catalogue: Catalogue
+    database: Database | None = None
     now: Callable[[], float] = time.time
     new_id: Callable[[], str] = new_id
 
@@ -49,16 +58,31 @@ class Service:
     def stamp(self) -> Stamp:
         return Stamp(self.new_id(), int(self.now()))
 
+    async def keep(self, exchange: Exchange) -> None:
+        """Keep what a request came to, where there is a database. Shielded and bounded; a failure is logged."""
+        if self.database is None:
+            return
+        with trio.move_on_after(KEEP_TIMEOUT, shield=True) as scope:
+            try:
+                await self.database.run(partial(exchanges.add, exchange=exchange))
+            except Unavailable as error:
+                log.error("A request is missing in the database: %s", error)  # noqa: TRY400 - its message says all
+        if scope.cancelled_caught:
+            log.error("A request is missing in the database: it was busy for %.0f s.", KEEP_TIMEOUT)
 
-def serve_backend(settings: Settings, backend: Backend) -> Service:
-    return Service(settings, backend, Catalogue(backend.models, patterns_of(settings.models)))
+
+def serve_backend(settings: Settings, backend: Backend, database: Database | None = None) -> Service:
+    return Service(settings, backend, Catalogue(backend.models, patterns_of(settings.models)), database)
 
 
 @asynccontextmanager
 async def open_service(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Service]:
     """Own all that answering needs. Raise ``Unavailable`` or ``SettingsError`` that says what to do."""
     async with AsyncExitStack() as stack:
-        yield serve_backend(settings, await _open_backend(settings, environ, stack))
+        database = None
+        if settings.database is not None:
+            database = await stack.enter_async_context(open_database(settings.database))
+        yield serve_backend(settings, await _open_backend(settings, environ, stack), database)
 
 
 async def _open_backend(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Backend:

@@ -47,6 +47,8 @@ class Settings:
     replay: Path | None = setting(None, "answer from the recordings in this directory, without Claude Code", flag=True)
     record: Path | None = setting(None, "record every conversation into this directory", flag=True)
 
+    database: Path | None = setting(None, "keep what each request came to in this file, without its text", flag=True)
+
     first_event_timeout: float = setting(
         120.0, "to the model's first event; a cold cache and a long prompt take a minute"
     )

@@ -17,6 +17,7 @@ def test_with_nothing_given_the_defaults_are_these() -> None:
         "offline": False,
         "replay": None,
         "record": None,
+        "database": None,
         "first_event_timeout": 120.0,
         "silence_timeout": 300.0,
         "answer_timeout": 1800.0,

@@ -6,15 +6,17 @@ The status line goes out with the first event, so that an answer which fails bef
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 
 import orjson
 import trio
-from quart import Response, request
+from quart import Response, g, request
 
 from cca.dialects.contract import Ask, Dialect, StreamEncoder, WholeEncoder
 from cca.exchange import CHANNEL_SIZE, converse
 from cca.model import Event, Failed, Finished
 from cca.service import Service
+from cca.store.exchanges import Tally
 from cca.web import sse
 from cca.web.access import check_media_type
 from cca.web.body import has_body, read_body
@@ -45,7 +47,7 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
         check_media_type(request.mimetype)
     ask = await _ask(dialect, await read_body(), service)
     sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
-    request_nursery().start_soon(converse, service.backend, ask.conversation, service.deadlines, service.now, sender)
+    request_nursery().start_soon(_converse, service, dialect, ask, sender)
     first = await events.receive()
     if isinstance(first, Failed):
         raise first.error
@@ -63,6 +65,16 @@ async def _ask(dialect: Dialect, body: bytes, service: Service) -> Ask:
     if len(body) < LARGE_BODY:
         return dialect.decode(body, service.catalogue)
     return await trio.to_thread.run_sync(dialect.decode, body, service.catalogue, abandon_on_cancel=True)
+
+
+async def _converse(service: Service, dialect: Dialect, ask: Ask, sender: trio.MemorySendChannel[Event]) -> None:
+    """Converse, and keep what it came to, however it ended."""
+    tally = Tally(g.request_id, service.now(), dialect.name, ask.conversation.model, trio.current_time())
+    note = partial(tally.note, trio.current_time)
+    try:
+        await converse(service.backend, ask.conversation, service.deadlines, service.now, sender, note)
+    finally:
+        await service.keep(tally.exchange(trio.current_time()))
 
 
 async def _whole(first: Event, events: Events, encoder: WholeEncoder) -> Response:

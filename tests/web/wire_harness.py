@@ -23,6 +23,7 @@ from cca.catalogue import Catalogue, patterns_of
 from cca.model import Conversation, ModelEntry
 from cca.service import Service
 from cca.settings import Settings
+from cca.store.database import Database
 from cca.web.app import service_app
 from cca.web.connections import Connections
 
@@ -287,7 +288,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*said: Said, backend: FakeBackend | None = None, **settings: Any) -> AsyncIterator[Server]:
+async def serving(
+    *said: Said, backend: FakeBackend | None = None, database: Database | None = None, **settings: Any
+) -> AsyncIterator[Server]:
     """Serve while the block lasts, and hold that no process outlives its request."""
     backend = backend or FakeBackend(said)
     known = Settings(**settings)
@@ -296,6 +299,7 @@ async def serving(*said: Said, backend: FakeBackend | None = None, **settings: A
         known,
         backend,
         Catalogue(backend.models, patterns_of(known.models)),
+        database,
         now=lambda: NOW,
         new_id=lambda: f"id{next(ids)}",
     )
