@@ -48,7 +48,7 @@ async def test_an_answer_is_kept(asked: Any, tmp_path: Path) -> None:
 
 
 async def test_a_failure_is_kept_with_its_status(tmp_path: Path) -> None:
-    [exchange] = await kept(tmp_path, *api_error(529, "Overloaded"), request=chat())
+    [exchange] = await kept(tmp_path, api_error(529, "Overloaded"), request=chat())
     assert (exchange.outcome, exchange.model) == ("529", "sonnet")
 
 
