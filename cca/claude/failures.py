@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from cca.errors import (
     BadRequest,
     CcaError,
+    DeadlineExceeded,
+    Forbidden,
     ModelApiFailed,
     NotFound,
     Overloaded,
@@ -25,10 +27,22 @@ LOGIN_HINT = (
     "with ANTHROPIC_API_KEY set to a valid key."
 )
 
-FINAL_STATUSES = frozenset({401, 403, 429})
+BILLING_HINT = (
+    "The account of Claude Code on the machine that runs cca cannot pay for this. Look at its billing and its credit."
+)
+
+FINAL_STATUSES = frozenset({401, 402, 403, 429})
 """Statuses of a retry that no further try mends: they are reported at once."""
 
-LOGIN_ERRORS = frozenset({"authentication_failed", "oauth_org_not_allowed", "billing_error"})
+STATUS_OF_KIND: Mapping[str, int] = {
+    "authentication_failed": 401,
+    "oauth_org_not_allowed": 401,
+    "rate_limit": 429,
+}
+"""What a kind of failure says where its status says nothing."""
+
+BILLING = "billing_error"
+"""A kind that says more than its status: the API tells of an empty account with a 400."""
 
 CONTEXT_LIMITS = frozenset({"blocking_limit", "prompt_too_long"})
 """A result's ``terminal_reason`` when the prompt is longer than the model's context: by its own count, by the API's."""
@@ -40,11 +54,11 @@ _API_MESSAGE = re.compile(r'"message"\s*:\s*("(?:[^"\\]|\\.)*")')
 def api_failure(status: int | None, kind: str | None, said: str, retry_after: float | None) -> CcaError:
     """Return the error for an answer that failed with ``status``, or with a ``kind`` where there is no status."""
     said = _bare(said)
-    if kind in LOGIN_ERRORS and status not in _BY_STATUS:
-        status = 401
-    if kind == "rate_limit" and status is None:
-        status = 429
-    error = _BY_STATUS.get(status or 0, _unknown)(said)
+    if kind == BILLING:
+        status = 402
+    elif kind in STATUS_OF_KIND and status not in _BY_STATUS:
+        status = STATUS_OF_KIND[kind]
+    error = _told_of(status)(said)
     error.retry_after = retry_after if isinstance(error, RateLimited | Overloaded) else None
     return error
 
@@ -69,18 +83,35 @@ def _login(said: str) -> CcaError:
     return Unauthorized(f"{LOGIN_HINT} It said: {said}", code="claude_code_login")
 
 
+def _told_of(status: int | None) -> Callable[[str], CcaError]:
+    if status is None:
+        return _unknown
+    return _BY_STATUS.get(status) or (_refused if 400 <= status < 500 else _unknown)
+
+
+def _refused(said: str) -> CcaError:
+    return BadRequest(f"The model's API refused the request: {said}")
+
+
+def _late(said: str) -> CcaError:
+    return DeadlineExceeded(f"The model's API did not answer in time: {said}")
+
+
 def _unknown(said: str) -> CcaError:
     return UpstreamFailed(f"Claude Code could not get an answer from its API: {said}")
 
 
 _BY_STATUS: Mapping[int, Callable[[str], CcaError]] = {
-    400: lambda said: BadRequest(f"The model's API refused the request: {said}"),
+    400: _refused,
     401: _login,
+    402: lambda said: Forbidden(f"{BILLING_HINT} It said: {said}", code="claude_code_billing"),
     403: _login,
     404: lambda said: NotFound(f"The model's API does not know this model: {said}", code="model_not_found"),
+    408: _late,
     413: lambda said: TooLarge(f"The model's API finds the request too large: {said}"),
     429: lambda said: RateLimited(f"Claude Code's account is rate limited: {said}", code="rate_limit_exceeded"),
     500: lambda said: ModelApiFailed(f"The model's API failed: {said}"),
     503: lambda said: Overloaded(f"The model's API is overloaded: {said}"),
+    504: _late,
     529: lambda said: Overloaded(f"The model's API is overloaded: {said}"),
 }

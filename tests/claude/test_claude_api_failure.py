@@ -2,10 +2,12 @@
 
 import pytest
 
-from cca.claude.failures import LOGIN_HINT, api_failure, too_long
+from cca.claude.failures import BILLING_HINT, LOGIN_HINT, api_failure, too_long
 from cca.errors import (
     BadRequest,
     CcaError,
+    DeadlineExceeded,
+    Forbidden,
     ModelApiFailed,
     NotFound,
     Overloaded,
@@ -28,14 +30,25 @@ from cca.errors import (
         (500, "server_error", ModelApiFailed, None),
         (503, "server_error", Overloaded, None),
         (529, "server_error", Overloaded, None),
-        (402, "unknown", UpstreamFailed, None),
+        (402, "unknown", Forbidden, "claude_code_billing"),
+        (408, "unknown", DeadlineExceeded, None),
+        (409, "unknown", BadRequest, None),
+        (418, None, BadRequest, None),
+        (422, "invalid_request", BadRequest, None),
+        (451, "unknown", BadRequest, None),
+        (504, "server_error", DeadlineExceeded, None),
+        (302, None, UpstreamFailed, None),
+        (599, None, UpstreamFailed, None),
         (502, "server_error", UpstreamFailed, None),
         (None, "server_error", UpstreamFailed, None),
         (None, None, UpstreamFailed, None),
         (None, "authentication_failed", Unauthorized, "claude_code_login"),
         (None, "oauth_org_not_allowed", Unauthorized, "claude_code_login"),
-        (402, "billing_error", Unauthorized, "claude_code_login"),
-        (400, "billing_error", BadRequest, None),
+        (402, "billing_error", Forbidden, "claude_code_billing"),
+        (400, "billing_error", Forbidden, "claude_code_billing"),
+        (None, "billing_error", Forbidden, "claude_code_billing"),
+        (418, "authentication_failed", Unauthorized, "claude_code_login"),
+        (400, "authentication_failed", BadRequest, None),
         (None, "rate_limit", RateLimited, "rate_limit_exceeded"),
     ],
 )
@@ -45,6 +58,18 @@ def test_status_and_kind_choose_the_error(
     made = api_failure(status, kind, "why", None)
     assert (type(made), made.code) == (error, code)
     assert made.message.endswith(": why")
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 499])
+def test_what_the_api_refuses_is_not_asked_again(status: int) -> None:
+    """Each try is a process, and ends as the last one did."""
+    made = api_failure(status, "unknown", "why", None)
+    assert (made.retryable, made.status < 500) == (False, True)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 529])
+def test_what_the_api_may_yet_answer_can_be_asked_again(status: int) -> None:
+    assert api_failure(status, "unknown", "why", None).retryable
 
 
 @pytest.mark.parametrize(
@@ -90,6 +115,12 @@ def test_a_refused_login_says_whose_it_is_and_how_to_mend_it() -> None:
     assert api_failure(401, None, "x", None).message == f"{LOGIN_HINT} It said: x"
     assert "/login" in LOGIN_HINT
     assert "ANTHROPIC_API_KEY" in LOGIN_HINT
+
+
+def test_an_account_that_cannot_pay_is_no_matter_of_its_login() -> None:
+    assert api_failure(402, None, "x", None).message == f"{BILLING_HINT} It said: x"
+    assert "login" not in BILLING_HINT
+    assert "billing" in BILLING_HINT
 
 
 def test_a_prompt_that_the_context_does_not_hold_is_the_clients_matter() -> None:
