@@ -56,8 +56,8 @@ def api_failure(status: int | None, kind: str | None, said: str, retry_after: fl
     said = _bare(said)
     if kind == BILLING:
         status = 402
-    elif kind in STATUS_OF_KIND and status not in _BY_STATUS:
-        status = STATUS_OF_KIND[kind]
+    elif status not in _BY_STATUS:
+        status = STATUS_OF_KIND.get(kind or "", status)
     error = _told_of(status)(said)
     error.retry_after = retry_after if isinstance(error, RateLimited | Overloaded) else None
     return error
