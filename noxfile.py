@@ -24,6 +24,7 @@ PURE = (
     "cca/backends/redaction.py",
     "cca/backends/kept.py",
     "cca/backends/readings.py",
+    "cca/backends/telltales.py",
     "cca/web/sse.py",
 )
 """The rooms without I/O: every branch of theirs is run."""

@@ -19,7 +19,8 @@ IO = (
 
 PURE = (
     *("cca.model", "cca.errors", "cca.wire", "cca.catalogue", "cca.dialects", "cca.claude"),
-    *("cca.backends.transcript", "cca.backends.redaction", "cca.backends.kept", "cca.backends.readings", "cca.web.sse"),
+    *("cca.backends.transcript", "cca.backends.redaction", "cca.backends.kept", "cca.backends.readings"),
+    *("cca.backends.telltales", "cca.web.sse"),
 )
 
 

@@ -24,7 +24,8 @@ from attrs import define, evolve, field
 
 from cca.backends.discovery import find_claude
 from cca.backends.live import LiveBackend, LiveProcess, open_live
-from cca.backends.record import Identity, Recorder, write_atomically
+from cca.backends.record import Recorder, write_atomically
+from cca.backends.telltales import Identity
 from cca.backends.transcript import Entry, Read, Transcript, decode
 from cca.claude.launch import CREDENTIALS, launch, offline_environ
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse

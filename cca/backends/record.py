@@ -1,4 +1,4 @@
-"""A backend that records what passes between cca and another backend's processes, redacted, one file a conversation."""
+"""A backend that records what passes between cca and its live processes, redacted, one file a conversation."""
 
 import hashlib
 import logging
@@ -7,15 +7,15 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import orjson
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
 from cca.backends import Exit, Process
 from cca.backends.live import LiveBackend, LiveProcess
-from cca.backends.redaction import Literal, Redactor, header_of, named
+from cca.backends.redaction import Redactor, header_of
+from cca.backends.telltales import Identity, telltales
 from cca.backends.transcript import Ended, Entry, Transcript, Written, encode, line_entry, request_json
 from cca.claude.launch import Launch
 from cca.claude.lines import LineFramer, LineTooLong
@@ -24,22 +24,8 @@ from cca.model import Conversation, Json, ModelEntry
 
 log = logging.getLogger(__name__)
 
-SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "PROXY")
-"""What the name of an environment variable with a secret has in it. A proxy's address can hold a password."""
-
-SHORTEST_SECRET = 8
-"""Characters of a credential that is hidden; a shorter one (``x`` for a local proxy) is a letter of any text."""
-
 SAVE_TIMEOUT = 30.0
 """Seconds for a recording to be written; it is shielded, so that a full disk must not hold the request for ever."""
-
-
-@frozen
-class Identity:
-    """The names that would tell where a recording was made."""
-
-    user: str | None
-    host: str | None
 
 
 def digest_name(request: Json) -> str:
@@ -55,7 +41,10 @@ class Recorder:
     directory: Path
     identity: Identity
     name_of: Callable[[Json], str] = digest_name
-    name: str = "claude, recorded"
+
+    @property
+    def name(self) -> str:
+        return f"{self.inner.name}, recorded"
 
     @property
     def cli_version(self) -> str:
@@ -90,7 +79,7 @@ class Recorder:
     def _save(self, conversation: Conversation, launch: Launch, entries: tuple[Entry, ...]) -> None:
         request = request_json(conversation)
         header = header_of(self.cli_version, launch.argv, launch.env, request)
-        redactor = Redactor(_literals(launch, self.identity))
+        redactor = Redactor(telltales(launch, self.identity))
         transcript = redactor.transcript(Transcript(header, entries))
         path = self.directory / f"{self.name_of(transcript.header.request)}.ndjson"
         try:
@@ -146,6 +135,9 @@ class _RecordingProcess:
         self._exit = await self.inner.wait()
         return self._exit
 
+    def end(self) -> None:
+        self.inner.end()
+
     def entries(self) -> tuple[Entry, ...]:
         return (*self._entries, Ended(self._at(), self._exit))
 
@@ -157,26 +149,3 @@ class _RecordingProcess:
 
     def _at(self) -> int:
         return round((trio.current_time() - self._started) * 1000)
-
-
-def _literals(launch: Launch, identity: Identity) -> list[Literal]:
-    secrets = [
-        value
-        for name, value in launch.env.items()
-        if any(word in name.upper() for word in SECRET_NAMES) and name.upper() != "NO_PROXY"
-    ]
-    hosts = {identity.host, (identity.host or "").partition(".")[0]}
-    places = {
-        str(Path(launch.cwd).parent): "<run>",
-        launch.env.get("CLAUDE_CONFIG_DIR", ""): "<config>",
-        launch.env.get("HOME", ""): "<home>",
-        launch.env.get("ANTHROPIC_BASE_URL", ""): "<base-url>",
-        urlsplit(launch.env.get("ANTHROPIC_BASE_URL", "")).netloc: "<base-url>",
-        launch.argv[0]: "<claude>",
-    }
-    return [
-        *(Literal(secret, "<credential>") for secret in secrets if len(secret) >= SHORTEST_SECRET),
-        *(Literal(place, placeholder) for place, placeholder in places.items() if len(place) > 1),
-        *named(identity.user, "<user>"),
-        *(literal for host in sorted(filter(None, hosts)) for literal in named(host, "<host>")),
-    ]

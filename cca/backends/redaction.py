@@ -46,7 +46,7 @@ PIECES = ("text", "thinking", "partial_json")
 COMMON_NAMES = frozenset(
     (
         *("root", "user", "admin", "test", "guest", "runner", "node", "app", "nobody", "docker", "vagrant"),
-        *("localhost", "host", "ubuntu", "debian", "ec2-user"),
+        *("localhost", "host", "proxy", "gateway", "ubuntu", "debian", "ec2-user"),
         *("claude", "sonnet", "opus", "haiku"),
     )
 )

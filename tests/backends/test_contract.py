@@ -12,14 +12,15 @@ import trio
 from fakes import CONVERSATION, SECONDS, Step, launching, nothing_left, open_backend, read_all, read_frame
 
 from cca.backends import Backend, Exit, Process
-from cca.backends.record import Identity, Recorder
+from cca.backends.record import Recorder
 from cca.backends.replay import open_replay
+from cca.backends.telltales import Identity
 from cca.claude import frames
 
 T = TypeVar("T")
 Client: TypeAlias = Callable[[Process], Awaitable[T]]
 
-FRAME = frames.set_model("1", "haiku")
+FRAME = frames.apply_settings("1", {"model": "haiku"})
 LARGE_FRAME = frames.user([{"type": "text", "text": "x" * 2_000_000}], query=True)
 SOON = 0.05
 """Seconds: long enough for a fake that would answer to have answered."""

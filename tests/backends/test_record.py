@@ -13,14 +13,15 @@ from fakes import CONVERSATION, Step, argv, launching, nothing_left, open_backen
 
 from cca.backends import Exit, Process
 from cca.backends.live import Launcher
-from cca.backends.record import Identity, Recorder, digest_name, write_atomically
+from cca.backends.record import Recorder, digest_name, write_atomically
+from cca.backends.telltales import Identity
 from cca.backends.transcript import Ended, Garbled, Read, Transcript, Written, decode
 from cca.claude import frames
 from cca.claude.launch import Directories, Launch
 from cca.claude.lines import LINE_LIMIT
 from cca.errors import UpstreamFailed
 
-FRAME = frames.set_model("1", "haiku")
+FRAME = frames.apply_settings("1", {"model": "haiku"})
 NOBODY = Identity(None, None)
 
 
