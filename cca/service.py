@@ -15,8 +15,9 @@ from attrs import frozen
 from cca.backends import Backend
 from cca.backends.discovery import find_claude
 from cca.backends.live import Launcher, open_live
-from cca.backends.record import Identity, Recorder
+from cca.backends.record import Recorder
 from cca.backends.replay import open_replay
+from cca.backends.telltales import Identity
 from cca.catalogue import Catalogue, patterns_of
 from cca.claude.launch import launch, offline_environ
 from cca.dialects.contract import Stamp
@@ -30,6 +31,8 @@ from cca.store.exchanges import Exchange
 
 log = logging.getLogger(__name__)
 
+OFFLINE_NAME = "claude, scripted model"
+"""The backend's name where no model answers: nobody shall take its echoes for Claude's words."""
 
 KEEP_TIMEOUT = 10.0
 """Seconds for a request to be kept: twice what SQLite waits for another program's lock."""
@@ -94,6 +97,8 @@ async def _open_backend(settings: Settings, environ: Mapping[str, str], stack: A
         environ = offline_environ(environ, model.base_url)
     launcher: Launcher = partial(launch, program, environ, retries=settings.retries, inherit=settings.inherit)
     backend = await stack.enter_async_context(open_live(launcher))
+    if settings.offline:
+        backend.name = OFFLINE_NAME
     if settings.record is not None:
         return Recorder(backend, settings.record, Identity(environ.get("USER"), socket.gethostname()))
     return backend

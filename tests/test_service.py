@@ -100,6 +100,22 @@ async def test_offline_the_scripted_model_answers(claude: Path) -> None:
         await (await trio.open_tcp_stream(host, int(port))).aclose()
 
 
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({}, "claude"),
+        ({"offline": True}, "claude, scripted model"),
+        ({"record": Path("kept")}, "claude, recorded"),
+        ({"offline": True, "record": Path("kept")}, "claude, scripted model, recorded"),
+    ],
+    ids=["live", "offline", "recorded", "offline and recorded"],
+)
+async def test_health_tells_who_answers(claude: Path, settings: Mapping[str, Any], name: str) -> None:
+    app = create_app(Settings(claude=claude, **settings))
+    async with app.test_app():
+        assert (await health(app))["backend"] == name
+
+
 async def test_recording_and_replaying_what_was_recorded(claude: Path, tmp_path: Path) -> None:
     recorder = await recording(claude, tmp_path / "kept")
     assert isinstance(recorder.backend, Recorder)
