@@ -1,4 +1,4 @@
-"""The command: ``cca serve``. The one place that reads the process's arguments and environment."""
+"""The command: ``cca serve``. It reads the process's arguments; the environment comes from ``service``."""
 
 import argparse
 import logging
@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 import trio
 
-from cca.errors import CcaError
-from cca.service import innermost, open_service, process_environ
-from cca.settings import Settings, SettingsError, read_settings, reader, variable
+from cca.errors import CcaError, innermost
+from cca.service import open_service, process_environ
+from cca.settings import Settings, SettingsError, flag, read_settings, reader, variable
 from cca.version import VERSION
 from cca.web.app import service_app
 from cca.web.serve import run_server
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_flag(parser: argparse.ArgumentParser, attribute: "attrs.Attribute[Any]") -> None:
-    name = f"--{attribute.name.replace('_', '-')}"
+    name = flag(attribute)
     shown = "" if attribute.default in (None, False) else f", {attribute.default} by default"
     explained = f"{attribute.metadata['help']} ({variable(attribute)}{shown})"
     if attribute.type is bool:

@@ -2,8 +2,8 @@
 
 import trio
 
-from cca.errors import CcaError
-from cca.service import innermost, open_service, process_environ
+from cca.errors import CcaError, innermost
+from cca.service import open_service, process_environ
 from cca.settings import Settings, SettingsError, read_settings
 from cca.web.app import CcaApp, make_app
 

@@ -3,9 +3,11 @@
 A message says what happened, where, and what to do, and holds nothing secret.
 """
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from attrs import define
+
+E = TypeVar("E", bound=BaseException)
 
 
 @define(slots=False)
@@ -105,3 +107,11 @@ class Overloaded(CcaError):
     """The API behind Claude Code is overloaded, or cca itself is full."""
 
     status = 529
+
+
+def innermost(group: BaseExceptionGroup[E]) -> E:
+    """Return what a nursery's group is about: the one failure that its message is to tell."""
+    first: E | BaseExceptionGroup[E] = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

@@ -104,12 +104,5 @@ async def _open_backend(settings: Settings, environ: Mapping[str, str], stack: A
     return backend
 
 
-def innermost(error: BaseException) -> BaseException:
-    """Return what a nursery's group is about: the one failure that its message is to tell."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def process_environ() -> Mapping[str, str]:
     return dict(os.environ)

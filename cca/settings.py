@@ -54,7 +54,9 @@ class Settings:
     )
     silence_timeout: float = setting(300.0, "of silence from Claude Code after it; long thinking sends pings")
     answer_timeout: float = setting(1800.0, "for a whole answer; the longest outputs take about this")
-    heartbeat: float = setting(15.0, "between SSE comments while the model is silent; proxies cut at 30 or 60")
+    heartbeat: float = setting(
+        15.0, "between SSE comments, once an answer has begun, while the model is silent; proxies cut at 30 or 60"
+    )
     grace: float = setting(5.0, "that answers under way may take to end when the server stops")
     body_limit: int = setting(20_000_000, "bytes in a request body; Anthropic's own limit is 32 MB with images")
     body_timeout: float = setting(60.0, "for a request body to arrive")
@@ -69,10 +71,16 @@ class Settings:
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             if not least <= value <= most:
-                raise SettingsError(f"CCA_{name.upper()} is {value:g}, and must be from {least:g} to {most:g}.")
+                raise SettingsError(f"{spelled(name)} is {value:g}, and must be from {least:g} to {most:g}.")
         for row in self.models:
             if not re.fullmatch(r"\s*[^=\s][^=]*=\s*[^=\s][^=]*", row):
                 raise SettingsError(f"CCA_MODELS has {row!r}; each entry is PATTERN=MODEL, with commas between them.")
+        for name in ("record", "offline", "claude"):
+            if self.replay is not None and getattr(self, name):
+                raise SettingsError(
+                    f"{spelled('replay')} and {spelled(name)} exclude each other: recordings answer without Claude "
+                    "Code. Leave one of them out."
+                )
 
 
 def read_settings(environ: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
@@ -94,6 +102,16 @@ def variable(attribute: "Attribute[Any]") -> str:
     return f"CCA_{attribute.name.upper()}"
 
 
+def flag(attribute: "Attribute[Any]") -> str:
+    return f"--{attribute.name.replace('_', '-')}"
+
+
+def spelled(name: str) -> str:
+    """Return how a setting is given, for a message that tells of it: ``--port (CCA_PORT)``."""
+    attribute = attrs.fields_dict(Settings)[name]
+    return f"{flag(attribute)} ({variable(attribute)})" if attribute.metadata["flag"] else variable(attribute)
+
+
 def reader(attribute: "Attribute[Any]") -> Callable[[str], Any]:
     """Return what turns a flag's or a variable's text into the field's type."""
     kinds = [kind for kind in (get_args(attribute.type) or [attribute.type]) if kind is not type(None)]
@@ -107,7 +125,7 @@ def _read(attribute: "Attribute[Any]", given: str) -> Any:
         raise SettingsError(f"{variable(attribute)}={given!r} cannot be used: {error}") from error
 
 
-def _flag(given: str) -> bool:
+def _switch(given: str) -> bool:
     words = {
         "1": True,
         "true": True,
@@ -135,17 +153,19 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "answer_timeout": (0.001, math.inf),
     "body_timeout": (0.001, math.inf),
     "heartbeat": (0.001, math.inf),
-    "grace": (0, math.inf),
+    "grace": (0, 86_400),
     "body_limit": (1, math.inf),
     "retries": (0, 1000),
 }
-"""What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once."""
+"""What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once. The
+grace is also told to a timer of the system's, which takes no infinity.
+"""
 
 _READERS: Mapping[Any, Callable[[str], Any]] = {
     str: str,
     int: int,
     float: float,
-    bool: _flag,
+    bool: _switch,
     Path: lambda given: Path(given).expanduser(),
     tuple[str, ...]: _listed,
 }

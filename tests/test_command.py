@@ -203,6 +203,14 @@ def taken() -> Iterator[int]:
         pytest.param(["--claude", "{old}"], {}, r"is version 2\.1\.247; cca needs 2\.1\.248", id="too old"),
         pytest.param(["--claude", "{silent}"], {}, r"ended at its start \(exit code 7\): oops", id="dies"),
         pytest.param(["--replay", "/nowhere"], {}, r"no recordings .* under /nowhere", id="no recordings"),
+        pytest.param(
+            ["--replay", "/nowhere"],
+            {"CCA_OFFLINE": "1"},
+            r"--replay .* and --offline .* exclude",
+            id="no model",
+        ),
+        pytest.param(["--port", "99999"], {}, r"--port \(CCA_PORT\) is 99999, and must be from 0 to 65535", id="port"),
+        pytest.param([], {"CCA_GRACE": "inf"}, r"CCA_GRACE is inf, and must be from 0 to 86400", id="endless grace"),
         pytest.param([], {"CCA_PORT": "http"}, r"CCA_PORT='http' cannot be used", id="bad variable"),
         pytest.param(
             [], {"CCA_OFFLINE": "perhaps"}, r"CCA_OFFLINE='perhaps' cannot be used: say 1 or 0", id="bad flag"
@@ -227,7 +235,8 @@ def test_what_it_cannot_do_is_one_clear_line(
         "old": str(claude(tmp_path / "old", ANSWERING, "2.1.247 (Claude Code)")),
         "silent": str(claude(tmp_path / "silent", [["stderr", "oops\n"], ["exit", 7]])),
     }
-    monkeypatch.setenv("CCA_CLAUDE", str(claude(tmp_path, ANSWERING)))
+    if "--replay" not in arguments:
+        monkeypatch.setenv("CCA_CLAUDE", str(claude(tmp_path, ANSWERING)))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert main(["serve", *(each.format(**values) for each in arguments)]) == CANNOT_START

@@ -83,8 +83,8 @@ def test_a_flag_counts_before_the_environment(environ: dict[str, str], flags: di
     [
         ("PORT", "http", "CCA_PORT='http' cannot be used"),
         ("PORT", "8000.0", "CCA_PORT='8000.0' cannot be used"),
-        ("PORT", "-1", "CCA_PORT is -1, and must be from 0 to 65535"),
-        ("PORT", "65536", "CCA_PORT is 65536"),
+        ("PORT", "-1", "--port (CCA_PORT) is -1, and must be from 0 to 65535"),
+        ("PORT", "65536", "--port (CCA_PORT) is 65536"),
         ("OFFLINE", "maybe", "CCA_OFFLINE='maybe' cannot be used: say 1 or 0"),
         ("FIRST_EVENT_TIMEOUT", "0", "CCA_FIRST_EVENT_TIMEOUT is 0, and must be from 0.001"),
         ("SILENCE_TIMEOUT", "-1", "CCA_SILENCE_TIMEOUT is -1"),
@@ -92,6 +92,8 @@ def test_a_flag_counts_before_the_environment(environ: dict[str, str], flags: di
         ("BODY_TIMEOUT", "0", "CCA_BODY_TIMEOUT is 0"),
         ("HEARTBEAT", "0", "CCA_HEARTBEAT is 0"),
         ("GRACE", "-0.1", "CCA_GRACE is -0.1, and must be from 0"),
+        ("GRACE", "inf", "CCA_GRACE is inf, and must be from 0 to 86400"),
+        ("GRACE", "86401", "CCA_GRACE is 86401"),
         ("BODY_LIMIT", "0", "CCA_BODY_LIMIT is 0, and must be from 1"),
         ("RETRIES", "-1", "CCA_RETRIES is -1"),
         ("MODELS", "gpt-4", "CCA_MODELS has 'gpt-4'"),
@@ -107,11 +109,40 @@ def test_what_cannot_be_used_is_refused_by_its_name(name: str, given: str, words
     assert words in str(refused.value)
 
 
+REPLAY: dict[str, Any] = {"replay": Path("kept")}
+RECORD = {"record": Path("kept")}
+CLAUDE = {"claude": Path("claude")}
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [
+        (RECORD, "--record (CCA_RECORD)"),
+        ({"offline": True}, "--offline (CCA_OFFLINE)"),
+        (CLAUDE, "--claude (CCA_CLAUDE)"),
+    ],
+    ids=["record", "offline", "claude"],
+)
+def test_recordings_answer_without_claude_code(other: dict[str, Any], name: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings(**REPLAY, **other)
+    assert str(refused.value).startswith(f"--replay (CCA_REPLAY) and {name} exclude each other: ")
+
+
+@pytest.mark.parametrize(
+    "together",
+    [{"offline": True, **RECORD}, {"offline": True, **CLAUDE}, {**RECORD, **CLAUDE}, {"offline": False, **REPLAY}],
+    ids=["offline, record", "offline, claude", "record, claude", "replay, not offline"],
+)
+def test_what_goes_together(together: dict[str, Any]) -> None:
+    Settings(**together)
+
+
 def test_every_number_has_a_range_that_holds_its_default() -> None:
     """A new setting of time or size fails here until somebody says what it may be."""
     numbers = {attribute.name for attribute in attrs.fields(Settings) if attribute.type in (int, float)}
     for name in numbers:
-        with pytest.raises(SettingsError, match=f"CCA_{name.upper()} is -1e"):
+        with pytest.raises(SettingsError, match=rf"CCA_{name.upper()}\)? is -1e"):
             read_settings({f"CCA_{name.upper()}": "-1000000000"}, {})
 
 
