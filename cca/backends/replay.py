@@ -4,11 +4,12 @@ So everything above the pipe is the real code. Time does not pass between lines;
 killed it is silent here too, and meets the same deadline.
 """
 
+import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, TypeVar, TypeVarTuple, assert_never
 
 import orjson
 import trio
@@ -32,11 +33,20 @@ from cca.claude.introduction import models_of
 from cca.errors import NotFound, Unavailable, UpstreamFailed
 from cca.model import Conversation, Json, ModelEntry
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 PLACEHOLDERS = re.compile(r"(?:<(?:[a-z]+-\d+|run|config|home|base-url|claude|credential|user|host)>)+")
 """What redaction leaves, one or several on end."""
 
 SHOWN = 60
 """Characters of a value that a message shows."""
+
+LARGE = 100_000
+"""Bytes of JSON that are not compared in the event loop: 2 MB take a second, in which nobody else would be served."""
+
+Difference: TypeAlias = tuple[str, Json, Json]
+"""A path at which a value is not what was recorded; what it is, and what was recorded."""
 
 
 @frozen
@@ -79,11 +89,22 @@ class ReplayBackend:
     cli_version: str
     models: tuple[ModelEntry, ...]
     name: str = "replay"
+    _by_digest: Mapping[bytes, Recording] = field(init=False, repr=False)
+
+    @_by_digest.default
+    def _digests(self) -> Mapping[bytes, Recording]:
+        # In reverse, so that the first of equal ones counts.
+        return {_digest(_sorted_json(each.request)): each for each in reversed(self.recordings)}
 
     @asynccontextmanager
     async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
         """Own the process recorded for ``conversation``. Raise ``NotFound`` that names the nearest one."""
-        yield ReplayProcess(self._find(request_json(conversation)))
+        request = request_json(conversation)
+        asked = _sorted_json(request)
+        recording = self._by_digest.get(_digest(asked))
+        if recording is None:
+            recording = await _aside(len(asked), self._find, request)
+        yield ReplayProcess(recording)
 
     def _find(self, request: Json) -> Recording:
         asked = _comparable(request)
@@ -143,13 +164,19 @@ class ReplayProcess:
                 await trio.sleep_forever()
         return how
 
+    def end(self) -> None:
+        """Do nothing: what was recorded is over already."""
+
     async def _expect(self, frame: Json) -> None:
         while not self._frames:
             self._written = trio.Event()
             await self._written.wait()
-        written = orjson.loads(self._frames.pop(0))
-        if not same(written, frame):
-            where, now, recorded = next(differing(written, frame))
+        # It is taken once it was compared: cancelling loses nothing.
+        written = self._frames[0]
+        difference = await _aside(len(written), first_difference, orjson.loads(written), frame)
+        del self._frames[0]
+        if difference is not None:
+            where, now, recorded = difference
             raise self._changed(f"{where} was {_shown(recorded)}, and is {_shown(now)}")
 
     def _changed(self, how: str) -> UpstreamFailed:
@@ -171,7 +198,7 @@ def load(directory: Path) -> ReplayBackend:
     introduced = [models for each in recordings if (models := _models(each.transcript))]
     return ReplayBackend(
         recordings,
-        cli_version=max((each.transcript.header.cli for each in recordings), key=_version_order),
+        cli_version=max((each.transcript.header.cli for each in recordings), key=version_order),
         models=introduced[-1] if introduced else (),
     )
 
@@ -184,17 +211,12 @@ def read_recordings(directory: Path) -> Iterator[Recording]:
             raise Unavailable(f"The recording {path} cannot be read: {error}.") from error
 
 
-def same(now: Json, recorded: Json) -> bool:
-    """Whether a value is what was recorded, or would have become it by redaction."""
-    return now == recorded or next(differing(now, recorded), None) is None
+def first_difference(now: Json, recorded: Json) -> Difference | None:
+    """Return where a value is not what was recorded, and would not have become it by redaction."""
+    return None if now == recorded else next(_differing(_comparable(now), recorded, ""), None)
 
 
-def differing(now: Json, recorded: Json) -> Iterator[tuple[str, Json, Json]]:
-    """Yield the paths at which a value differs from what was recorded, with both."""
-    return _differing(_comparable(now), recorded, "")
-
-
-def _differing(now: Json, recorded: Json, path: str) -> Iterator[tuple[str, Json, Json]]:
+def _differing(now: Json, recorded: Json, path: str) -> Iterator[Difference]:
     match now, recorded:
         case dict(), dict():
             for name in {**recorded, **now}:
@@ -206,6 +228,21 @@ def _differing(now: Json, recorded: Json, path: str) -> Iterator[tuple[str, Json
             pass
         case _ if now != recorded:
             yield path, now, recorded
+
+
+async def _aside(size: int, function: Callable[[*Ts], T], *values: *Ts) -> T:
+    """Call a function on ``size`` bytes of JSON: in a thread, if they are many. Cancelling leaves it there."""
+    if size < LARGE:
+        return function(*values)
+    return await trio.to_thread.run_sync(function, *values, abandon_on_cancel=True)
+
+
+def _sorted_json(value: Json) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _digest(json: bytes) -> bytes:
+    return hashlib.sha256(json).digest()
 
 
 def _item(items: list[Json], index: int) -> Json:
@@ -271,7 +308,8 @@ def _models(transcript: Transcript) -> tuple[ModelEntry, ...]:
     return ()
 
 
-def _version_order(version: str) -> list[int]:
+def version_order(version: str) -> list[int]:
+    """Return what sorts versions as people do: 2.1.99 before 2.1.330."""
     return [int(number) for number in re.findall(r"\d+", version)]
 
 

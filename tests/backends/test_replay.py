@@ -1,5 +1,6 @@
 """Replay finds the recording of a request, and says in words what is missing when there is none."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import trio
 
 from cca.backends import Exit
-from cca.backends.replay import ReplayBackend, ReplayProcess, load, open_replay, same
+from cca.backends.redaction import Redactor
+from cca.backends.replay import LARGE, ReplayBackend, ReplayProcess, first_difference, load, open_replay
 from cca.backends.transcript import Ended, Entry, Garbled, Header, Read, Transcript, Written, encode, request_json
 from cca.errors import NotFound, Unavailable, UpstreamFailed
 from cca.model import Conversation, ModelEntry, Sampling, Text, UserTurn
@@ -120,6 +122,76 @@ async def test_a_secret_in_a_request_does_not_hide_its_recording(tmp_path: Path)
     assert await found(backend, asking(f"my key is {KEY}, mail me at jane@example.com")) == "found"
 
 
+async def test_of_several_recordings_the_equal_one_answers_then_the_first(tmp_path: Path) -> None:
+    """An equal one may come after one whose placeholder could stand for the same word."""
+    for name, text in (("a", "I am <user>"), ("b", "I am here"), ("c", "I am here")):
+        save(tmp_path, name, Garbled(0, name), request=request_json(asking(text)))
+    backend = load(tmp_path)
+    assert await found(backend, asking("I am here")) == "b"
+    assert await found(backend, asking("I am there")) == "a"
+
+
+@pytest.fixture
+def comparing(monkeypatch: pytest.MonkeyPatch) -> set[bool]:
+    """Return in which threads texts are compared: ``True`` for the event loop's."""
+    threads = set()
+
+    class Noting(Redactor):
+        def value(self, value: Any) -> Any:
+            threads.add(threading.current_thread() is threading.main_thread())
+            return super().value(value)
+
+    monkeypatch.setattr("cca.backends.replay.Redactor", Noting)
+    return threads
+
+
+@pytest.mark.parametrize(
+    ("text", "threads"),
+    [
+        pytest.param("my key is <key-7>", set(), id="equal"),
+        pytest.param("x" * LARGE, set(), id="equal and large"),
+        pytest.param(f"my key is {KEY}", {True}, id="small"),
+        pytest.param(f"{KEY} {'y' * LARGE}", {False}, id="large"),
+    ],
+)
+async def test_a_large_request_is_compared_in_a_thread(
+    tmp_path: Path, comparing: set[bool], text: str, threads: set[bool]
+) -> None:
+    for name, recorded in (("a", "my key is <key-7>"), ("b", "x" * LARGE), ("c", f"<key-1> {'y' * LARGE}")):
+        save(tmp_path, name, Garbled(0, "found"), request=request_json(asking(recorded)))
+    assert await found(load(tmp_path), asking(text)) == "found"
+    assert comparing == threads
+
+
+def large_frame(tmp_path: Path) -> ReplayProcess:
+    """Return a process to which a large frame was written that is as recorded but for a secret."""
+    process = recorded(tmp_path, Written(0, {"text": f"<key-9> {'y' * LARGE}"}), Read(1, LINE))
+    process.write(written({"text": f"{KEY} {'y' * LARGE}"}))
+    return process
+
+
+async def test_a_large_frame_is_compared_in_a_thread(tmp_path: Path, comparing: set[bool]) -> None:
+    assert await large_frame(tmp_path).read() == written(LINE)
+    assert comparing == {False}
+
+
+async def test_a_client_that_leaves_while_its_frame_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not held, and the frame is there for who reads on."""
+    process = large_frame(tmp_path)
+
+    def leaving(now: Any, then: Any) -> None:
+        monkeypatch.undo()
+        trio.from_thread.run_sync(client.cancel)
+
+    monkeypatch.setattr("cca.backends.replay.first_difference", leaving)
+    with trio.CancelScope() as client:
+        await process.read()
+    assert client.cancelled_caught
+    assert await process.read() == written(LINE)
+
+
 @pytest.mark.parametrize(
     ("now", "recorded", "is_same"),
     [
@@ -147,7 +219,7 @@ async def test_a_secret_in_a_request_does_not_hide_its_recording(tmp_path: Path)
 )
 def test_what_would_have_become_the_recording(now: Any, recorded: Any, *, is_same: bool) -> None:
     """Who was hidden where it was recorded, this machine cannot know: it was one word."""
-    assert same(now, recorded) is is_same
+    assert (first_difference(now, recorded) is None) is is_same
 
 
 # What is there to replay.
