@@ -25,6 +25,7 @@ from attrs import define, evolve, field
 from cca.backends.discovery import find_claude
 from cca.backends.live import LiveBackend, LiveProcess, open_live
 from cca.backends.record import Recorder, write_atomically
+from cca.backends.replay import version_order
 from cca.backends.telltales import Identity
 from cca.backends.transcript import Entry, Read, Transcript, decode
 from cca.claude.launch import CREDENTIALS, launch, offline_environ
@@ -157,10 +158,13 @@ def write_index(directory: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
-    cases = [case for case in CASES if case.name in options.names or not options.names]
-    if options.account:
-        cases = [case for case in cases if case.account]
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    cases = [case for case in CASES if case.account or not options.account]
+    if unknown := sorted(set(options.names) - {case.name for case in cases}):
+        among = "the cases for an account" if options.account else "the cases"
+        parser.error(f"not among {among}: {', '.join(unknown)}. They are {', '.join(case.name for case in cases)}.")
+    cases = [case for case in cases if case.name in options.names or not options.names]
     program = find_claude(options.claude, os.environ)
     if options.check:
         return _check(cases, program)
@@ -172,10 +176,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(cases: Sequence[Case], program: str) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         after = trio.run(partial(record_all, cases, program, Path(scratch), account=False))
-        version = max((ROOT / "fixtures").glob("[0-9]*"), key=lambda path: path.name)
-        names = list(changed(version, after))
+        names = list(changed(newest(ROOT / "fixtures"), after))
     print(f"{len(cases) - len(names)} as recorded, {len(names)} changed: {', '.join(names) or 'none'}")
     return 1 if names else 0
+
+
+def newest(fixtures: Path) -> Path:
+    """Return the recordings with the newest Claude Code."""
+    return max(fixtures.glob("[0-9]*"), key=lambda path: version_order(path.name))
 
 
 def _parser() -> argparse.ArgumentParser:
