@@ -1,5 +1,7 @@
 """The README says what is so."""
 
+import json
+import tomllib
 from pathlib import Path
 
 import attrs
@@ -36,6 +38,20 @@ def test_the_settings_table_has_each_setting_as_the_class_has_it(attribute: "att
 def test_the_settings_table_has_no_other_settings() -> None:
     rows = [line for line in README.splitlines() if line.startswith("| ") and "`CCA_" in line.split("|")[1]]
     assert len(rows) == len(attrs.fields(Settings))
+
+
+def test_it_asks_for_the_pythons_that_cca_runs_on() -> None:
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [line.rpartition(" ")[2] for line in about["classifiers"] if " :: Python :: " in line]
+    assert f"Python {named[0]} to {named[-1]} " in README
+    assert about["requires-python"] == f">={named[0]},<3.{int(named[-1].partition('.')[2]) + 1}"
+
+
+def test_it_quotes_what_claude_code_adds_to_a_prompt() -> None:
+    """The reviewed request of a prompt of one word: the block for billing, and one more."""
+    golden = json.loads((ROOT / "tests" / "live" / "golden_request.json").read_text())
+    _, fixed = golden["system"]
+    assert f'its fixed line "{fixed["text"]}"' in " ".join(README.split())
 
 
 def test_the_tests_of_ci_are_those_of_the_readme() -> None:
