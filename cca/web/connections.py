@@ -12,9 +12,10 @@ import h11
 import trio
 from attrs import define, field
 from hypercorn.config import Config
+from hypercorn.events import Closed, RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
-from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 KEEP_ALIVE = 8.0
 """Seconds for the head of a request to arrive, and for the next to begin: longer than the 5 after which httpx drops an
 idle connection, so that it never writes to one that is being closed."""
+
+READ_AHEAD = 4
+"""Pieces, of at most ``MAX_RECV`` bytes, that are read while a request before them is answered, so that the end behind
+them is seen. A client that sends more of them than that is not read on, and noticed when a write to it fails."""
 
 FAREWELL = 1.0
 """Seconds for the errors of answers that the grace time was too short for to reach their clients."""
@@ -72,6 +77,25 @@ class _Connection(TCPServer):
             pass
         finally:
             await self._close()
+
+    async def _read_data(self) -> None:
+        """Read until the client leaves, which half a close is too, or the connection is closed; then end its request.
+
+        Hypercorn does not read while bytes wait for the answer to a request before them: it would not see the end that
+        follows them. Whoever hands them over has stopped when the request is ended, so that it begins no other.
+        """
+        ahead, waiting = trio.open_memory_channel[bytes](READ_AHEAD)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hand_over, waiting)
+            with suppress(trio.ClosedResourceError, trio.BrokenResourceError):
+                while piece := await self.stream.receive_some(MAX_RECV):
+                    await ahead.send(bytes(piece))
+            nursery.cancel_scope.cancel()
+        await self.protocol.handle(Closed())
+
+    async def _hand_over(self, waiting: trio.MemoryReceiveChannel[bytes]) -> None:
+        async for piece in waiting:
+            await self.protocol.handle(RawData(piece))
 
 
 @define

@@ -19,6 +19,7 @@ from claude_says import HELLO, start, text
 from wire_harness import CHAT, JSON, Client, FakeBackend, post, raw, streamed, user
 
 from cca.catalogue import Catalogue
+from cca.exchange import CHANNEL_SIZE
 from cca.model import Text, UserTurn
 from cca.service import Service
 from cca.settings import Settings, SettingsError
@@ -249,11 +250,12 @@ async def test_a_second_signal_ends_it_at_once() -> None:
         assert await seconds_to_end(server, signal.SIGTERM, signal.SIGTERM) < SOON
 
 
-FLOOD = (start(), *[text("x" * 100_000)] * 200)
+FLOOD = (start(), *[text("x" * 4000)] * 3 * CHANNEL_SIZE)
+"""More than the sockets, one write and the channel together take up."""
 
 
 async def stall(server: Running) -> None:
-    """Connect a client that reads nothing of an answer of 20 MB."""
+    """Connect a client that reads nothing of a long answer."""
     client = await server.connect()
     await client.send(server.ask())
     while not server.backend.processes:  # noqa: ASYNC110 - the fake has no event for it

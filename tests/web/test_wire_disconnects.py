@@ -9,7 +9,8 @@ from claude_says import HELLO, start, stop, text
 from trio.testing import MockClock
 from wire_harness import CHAT, HOST, JSON, Client, FakeBackend, Said, Server, chat, get, post, raw, serving, streamed
 
-from cca.web.connections import KEEP_ALIVE
+from cca.exchange import CHANNEL_SIZE
+from cca.web.connections import KEEP_ALIVE, READ_AHEAD
 
 Leave: TypeAlias = Callable[[Client], Coroutine[Any, Any, None]]
 
@@ -106,7 +107,7 @@ async def gone_all(server: Server) -> None:
 
 @pytest.mark.parametrize("leave", LEAVING)
 async def test_a_slow_reader_that_leaves(leave: Leave, autojump_clock: MockClock) -> None:
-    flood = [text("x" * 1000)] * 500
+    flood = [text("x" * 1000)] * 2 * CHANNEL_SIZE
     async with serving(start(), *flood) as server:
         client = await server.connect(stalling=True)
         async with trio.open_nursery() as nursery:
@@ -115,7 +116,7 @@ async def test_a_slow_reader_that_leaves(leave: Leave, autojump_clock: MockClock
             await trio.sleep(10)
             (process,) = server.backend.processes
             # It was read no further than the channel holds.
-            assert len(process.said) > 300
+            assert len(process.said) > CHANNEL_SIZE / 2
             await client.leave()
         assert await gone(server) == 0
 
@@ -133,29 +134,73 @@ async def test_the_others_go_on(autojump_clock: MockClock) -> None:
     assert {len(reply.events) for reply in replies} == {13}
 
 
-PIPELINED = [pytest.param(b"\r\n", id="a stray line end"), pytest.param(get("/health"), id="another request")]
+PIPELINED = [
+    pytest.param(b"\r\n", id="a stray line end"),
+    pytest.param(get("/health"), id="another request"),
+    pytest.param(post(chat()) * READ_AHEAD, id="more requests for answers"),
+]
 
 
+@pytest.mark.parametrize("leave", LEAVING)
+@pytest.mark.parametrize("body", ASKING)
 @pytest.mark.parametrize("more", PIPELINED)
-async def test_who_pipelined_and_left_is_noticed_by_the_next_heartbeat(more: bytes, autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(
+    "said", [pytest.param((), id="before"), pytest.param((start(), text("a")), id="in the answer")]
+)
+@pytest.mark.parametrize("together", [pytest.param(True, id="at once"), pytest.param(False, id="later")])
+async def test_who_sent_more_than_its_request_is_noticed_as_others_are(
+    *,
+    leave: Leave,
+    body: Any,
+    more: bytes,
+    said: tuple[Said, ...],
+    together: bool,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving(*said, heartbeat=1e5) as server:
+        client = await server.connect()
+        if together:
+            await client.send(post(body) + more)
+        else:
+            await client.send(post(body))
+            await trio.sleep(1)
+            await client.send(more)
+        await trio.sleep(10)
+        assert (server.backend.opened, server.backend.left) == (1, 0)
+        await leave(client)
+        assert await gone(server) == 0
+        await trio.sleep(0.1)
+        assert server.open_connections == 0
+    assert caplog.text == ""
+
+
+async def test_who_sent_more_than_is_read_ahead_is_noticed_by_the_next_heartbeat(autojump_clock: MockClock) -> None:
     async with serving(start(), text("a"), heartbeat=15.0) as server:
         client = await server.connect()
-        await client.send(post(streamed()) + more)
-        await trio.sleep(1)
+        await client.send(post(streamed()))
+        for _ in range(READ_AHEAD + 3):
+            await trio.sleep(0.1)
+            await client.send(b"\r\n" * 40_000)
         await client.leave()
-        assert await gone(server) <= 15
+        assert 0 < await gone(server) <= 15
 
 
-@pytest.mark.parametrize("more", PIPELINED)
-async def test_who_pipelined_and_left_a_whole_answer_costs_a_deadline_at_most(
-    more: bytes, autojump_clock: MockClock
+@pytest.mark.parametrize("pieces", [1, 12, 1000])
+async def test_a_body_that_is_no_http_any_more_ends_with_its_connection(
+    pieces: int, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(start(), text("a"), silence_timeout=60.0) as server:
+    """Also when the application has more of it to read than Hypercorn's queue holds, and is told last of the end."""
+    async with serving(*HELLO) as server:
         client = await server.connect()
-        await client.send(post(chat()) + more)
-        await trio.sleep(1)
-        await client.leave()
-        assert await gone(server) <= 60
+        body = b"1\r\n \r\n" * pieces + b"no size\r\n"
+        reply = await client.ask(raw("POST", CHAT, HOST, JSON, "Transfer-Encoding: chunked", body=body))
+        assert reply.status == 400
+        assert await client.rest() == b""
+        await trio.sleep(0.1)
+        assert server.open_connections == 0
+        assert server.backend.opened == 0
+    assert caplog.text == ""
 
 
 async def test_pipelined_requests_are_answered_in_their_order(autojump_clock: MockClock) -> None:
