@@ -79,12 +79,14 @@ def _route(app: CcaApp, path: str, method: str, view: Callable[..., Awaitable[Re
 
 async def _admit() -> None:
     g.request_id = _app().request_id()
-    server = request.scope.get("server")
+    # Of a socket that is a file, a server may give the path, and no port.
+    address, port = request.scope.get("server") or (None, None)
     admit(
         Caller(
             hosts=tuple(request.headers.getlist("Host")),
             origins=tuple(request.headers.getlist("Origin")),
-            port=server[1] if server else None,
+            address=None if port is None else address,
+            port=port,
         )
     )
 
