@@ -11,10 +11,14 @@ from cca.web.app import CcaApp, make_app
 def create_app(settings: Settings | None = None) -> CcaApp:
     """Return the application. It opens its service when it starts serving; without ``settings``, as ``CCA_...`` says.
 
-    A service that cannot be had is a failed start, and the server that runs the application reports its message.
+    Settings that cannot be used and a service that cannot be had are a failed start, and the server that runs the
+    application reports their message.
     """
     environ = process_environ()
-    settings = settings or read_settings(environ, {})
+    try:
+        settings = settings or read_settings(environ, {})
+    except SettingsError as error:
+        return _failing(error)
     app = make_app(body_limit=settings.body_limit, body_timeout=settings.body_timeout)
     stop, stopped = trio.Event(), trio.Event()
 
@@ -39,5 +43,16 @@ def create_app(settings: Settings | None = None) -> CcaApp:
     async def end() -> None:
         stop.set()
         await stopped.wait()
+
+    return app
+
+
+def _failing(failure: SettingsError) -> CcaApp:
+    defaults = Settings()
+    app = make_app(body_limit=defaults.body_limit, body_timeout=defaults.body_timeout)
+
+    @app.before_serving
+    async def start() -> None:
+        raise failure
 
     return app

@@ -68,6 +68,15 @@ async def test_a_service_that_cannot_be_had_is_a_failed_start(monkeypatch: pytes
             await trio.sleep_forever()
 
 
+async def test_settings_that_cannot_be_used_are_a_failed_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCA_PORT", "abc")
+    app = asgi.create_app()
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(LifespanFailureError, match="CCA_PORT='abc' cannot be used"), flatten_subgroups=True
+    ):
+        await serve(app, Config(), shutdown_trigger=trio.sleep_forever, mode="asgi")
+
+
 H2_CLIENT = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 # HEADERS that end both the headers and the stream, by HPACK's static table: GET, http, /, and an authority.
 H2_GET = b"\x00\x00\x0e\x01\x05\x00\x00\x00\x01\x82\x86\x84\x01\x09127.0.0.1"
