@@ -82,6 +82,8 @@ async def _whole(first: Event, events: Events, encoder: WholeEncoder) -> Respons
     encoder.take(event)
     while not isinstance(event, Finished):
         event = await events.receive()
+        if isinstance(event, Failed):
+            raise event.error
         encoder.take(event)
     return Response(orjson.dumps(encoder.body()), content_type="application/json")
 
