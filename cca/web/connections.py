@@ -7,10 +7,12 @@ an HTTP version like any other, for ``web.scope`` to refuse.
 
 import logging
 from contextlib import suppress
+from typing import cast
 
 import h11
 import trio
 from attrs import define, field
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, RawData
 from hypercorn.protocol.h11 import H11Protocol
@@ -20,7 +22,9 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
+from cca.errors import BadRequest
 from cca.web.app import CcaApp
+from cca.web.scope import refused
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,15 @@ READ_AHEAD = 4
 """Pieces, of at most ``MAX_RECV`` bytes, that are read while a request before them is answered, so that the end behind
 them is seen. A client that sends more of them than that is not read on, and noticed when a write to it fails."""
 
+HEAD_LIMIT = 16_384
+"""Bytes that the head of a request may have, at least: h11 looks after each piece that it is given."""
+
+NO_HTTP = BadRequest(
+    "This is no HTTP/1.1 request as cca reads it. Use http:// and not https://, one Host header, "
+    f"a length or chunks for the body, and at most {HEAD_LIMIT} bytes of headers.",
+    code="invalid_http",
+)
+
 FAREWELL = 1.0
 """Seconds for the errors of answers that the grace time was too short for to reach their clients."""
 
@@ -42,12 +55,23 @@ def _config() -> Config:
     config.errorlog = None
     config.include_server_header = False
     config.keep_alive_timeout = KEEP_ALIVE
+    config.h11_max_incomplete_size = HEAD_LIMIT
     return config
 
 
 class _Http1(H11Protocol):
     async def _check_protocol(self, event: h11.Request) -> None:
         """Stay."""
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """Tell what h11 cannot read in the shape of all errors, and nothing of what it was. Hypercorn closes then."""
+        app = cast(ASGIWrapper, self.app).app
+        headers, body = refused(cast(CcaApp, app), NO_HTTP)
+        headers.append((b"connection", b"close"))
+        headers += self.config.response_headers("h11")
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        await self._send_h11_event(h11.Data(data=body))
+        await self._send_h11_event(h11.EndOfMessage())
 
 
 class _Connection(TCPServer):

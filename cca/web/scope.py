@@ -83,6 +83,18 @@ def _unservable(scope: HTTPScope | WebsocketScope) -> Refusal | None:
     return None
 
 
+def refused(app: NamesRequests, error: BadRequest) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return the headers and the body of a refusal that no route has made."""
+    body = orjson.dumps({"error": error_object(error)})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-should-retry", b"false"),
+        (b"x-request-id", app.request_id().encode()),
+    ]
+    return headers, body
+
+
 async def _refuse(
     app: Quart,
     send: ASGISendCallable,
@@ -90,13 +102,7 @@ async def _refuse(
     status: int,
     error: BadRequest,
 ) -> None:
-    body = orjson.dumps({"error": error_object(error)})
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-should-retry", b"false"),
-        (b"x-request-id", cast(NamesRequests, app).request_id().encode()),
-    ]
+    headers, body = refused(cast(NamesRequests, app), error)
     start = {"type": f"{kind}.start", "status": status, "headers": headers}
     await send(cast(ASGISendEvent, start))
     await send(cast(ASGISendEvent, {"type": f"{kind}.body", "body": body, "more_body": False}))

@@ -324,29 +324,44 @@ async def test_a_websocket_is_refused_whatever_its_host(autojump_clock: MockCloc
 
 
 @pytest.mark.parametrize(
-    "request_bytes",
+    ("request_bytes", "status"),
     [
-        pytest.param(raw("GET", "/health"), id="no host"),
-        pytest.param(raw("GET", "/health", HOST, HOST), id="two hosts"),
-        pytest.param(raw("GET", "/health", HOST, "Host: evil.com"), id="a second host"),
-        pytest.param(raw("GET", "/h\x00", HOST), id="NUL"),
-        pytest.param(raw("GET", "/h \u00e9", HOST), id="not ASCII"),
-        pytest.param(raw("POST", CHAT, HOST, JSON, LENGTH, "Content-Length: 5", body=BODY), id="two lengths"),
-        pytest.param(raw("POST", CHAT, HOST, JSON, "Content-Length: -1"), id="a negative length"),
-        pytest.param(raw("POST", CHAT, HOST, JSON, "Transfer-Encoding: gzip, chunked"), id="another coding"),
-        pytest.param(raw("GET", "/health", HOST, "X: " + "y" * 70_000), id="70 kB of headers"),
-        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(300) + b"\r\n\r\n", id="TLS"),
+        pytest.param(raw("GET", "/health?s3cret"), 400, id="no host"),
+        pytest.param(raw("GET", "/health?s3cret", HOST, HOST), 400, id="two hosts"),
+        pytest.param(raw("GET", "/health", HOST, "Host: s3cret.com"), 400, id="a second host"),
+        pytest.param(raw("GET", "/s3cret\x00", HOST), 400, id="NUL"),
+        pytest.param(raw("GET", "/s3cret \u00e9", HOST), 400, id="not ASCII"),
+        pytest.param(b"s3cret\r\n\r\n", 400, id="nothing known"),
+        pytest.param(raw("POST", CHAT, HOST, JSON, LENGTH, "Content-Length: 5", body=BODY), 400, id="two lengths"),
+        pytest.param(raw("POST", CHAT, HOST, JSON, "Content-Length: -1"), 400, id="a negative length"),
+        pytest.param(raw("POST", CHAT, HOST, JSON, "Transfer-Encoding: gzip, chunked"), 501, id="another coding"),
+        pytest.param(raw("POST", CHAT, HOST, JSON, CHUNKED, body=b"s3cret\r\n"), 400, id="a body of no chunks"),
+        pytest.param(raw("GET", "/health", HOST, "s3cret: " + "y" * 70_000), 431, id="70 kB of headers"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(300) + b"\r\n\r\n", 400, id="TLS"),
     ],
 )
-async def test_what_is_no_http_is_a_bare_4xx_and_a_closed_connection(
-    request_bytes: bytes, autojump_clock: MockClock
+async def test_what_is_no_http_is_an_error_like_others_and_a_closed_connection(
+    request_bytes: bytes, status: int, autojump_clock: MockClock
 ) -> None:
     async with serving(*HELLO) as server:
         client = await server.connect()
         reply = await client.ask(request_bytes)
         assert await client.rest() == b""
-    assert 400 <= reply.status < 500 or reply.status == 501
+    assert (reply.status, reply.headers["content-type"]) == (status, "application/json")
+    assert (reply.error["type"], reply.error["code"]) == ("invalid_request_error", "invalid_http")
+    assert reply.headers["x-request-id"].startswith("req_id")
+    assert (reply.headers["x-should-retry"], reply.headers["connection"]) == ("false", "close")
+    assert b"s3cret" not in reply.body
     assert server.backend.opened == 0
+
+
+async def test_a_head_that_is_no_http_later_on_has_no_body(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.connect()
+        await client.send(raw("HEAD", CHAT, HOST, JSON, CHUNKED, body=b"no chunk\r\n"))
+        reply = await client.reply(bodiless=True)
+        assert await client.rest() == b""
+    assert 400 <= reply.status < 500
 
 
 async def test_a_fault_of_ours_tells_nothing_of_itself(
