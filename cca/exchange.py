@@ -14,13 +14,14 @@ from attrs import define, field, frozen
 from cca.backends import Backend, Process
 from cca.claude.dialogue import Dialogue
 from cca.claude.lines import LineFramer, LineTooLong
-from cca.errors import CcaError, DeadlineExceeded, InternalError, UpstreamFailed
+from cca.errors import CcaError, DeadlineExceeded, InternalError, UpstreamFailed, innermost
 from cca.model import Conversation, Event, Failed, Finished
 
 log = logging.getLogger(__name__)
 
-CHANNEL_SIZE = 64
-"""Events that may wait for a client that reads slowly; past it the process is not read, and blocks."""
+CHANNEL_SIZE = 4096
+"""Events that may wait for a client that reads slowly, about 1 MB; past it the process is not read, and blocks. So
+many, because a stop reason must be read to kill the process at it."""
 
 
 @frozen
@@ -56,7 +57,7 @@ async def converse(
                     DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
                 )
         except* CcaError as group:
-            await answer.fail(_first(group))
+            await answer.fail(innermost(group))
         except* _NobodyReads:
             # The process is gone already.
             pass
@@ -80,7 +81,10 @@ class _Answer:
     async def send(self, events: tuple[Event, ...]) -> None:
         for event in events:
             if isinstance(event, Failed):
-                log.warning("An answer failed with %d: %s", event.error.status, event.error)
+                # Not its message: one of the API's may quote the prompt.
+                log.warning(
+                    "An answer failed with %d (%s).", event.error.status, event.error.code or type(event.error).__name__
+                )
             try:
                 await self.channel.send(event)
             except trio.BrokenResourceError:
@@ -99,42 +103,41 @@ async def _hold(dialogue: Dialogue, process: Process, deadlines: Deadlines, answ
     framer = LineFramer()
     first_by = trio.current_time() + deadlines.first_event
     process.write(dialogue.open())
-    while not dialogue.over:
+    while True:
         by = trio.current_time() + deadlines.silence if dialogue.answering else first_by
         with trio.move_on_at(by) as silence:
             chunk = await process.read()
             how = None if chunk else await process.wait()
         if silence.cancelled_caught:
-            await answer.send(dialogue.fail(_silent(dialogue, deadlines)))
+            events = dialogue.fail(_silent(dialogue, deadlines))
         elif how is None:
-            await _take(dialogue, framer, chunk, process, answer)
+            events = _take(dialogue, framer, chunk, process)
         else:
             # What came after the last newline was cut off, however complete it looks.
-            await answer.send(dialogue.close(str(how)))
+            events = dialogue.close(str(how))
+        if dialogue.over:
+            # Before the client is told, which can take it long: the program would ask its API for more.
+            process.end()
+            await answer.send(events)
+            return
+        await answer.send(events)
 
 
-async def _take(dialogue: Dialogue, framer: LineFramer, chunk: bytes, process: Process, answer: _Answer) -> None:
+def _take(dialogue: Dialogue, framer: LineFramer, chunk: bytes, process: Process) -> tuple[Event, ...]:
     try:
         lines = framer.feed(chunk)
     except LineTooLong as error:
-        await answer.send(dialogue.fail(UpstreamFailed(f"Claude Code printed {error}.")))
-        return
+        return dialogue.fail(UpstreamFailed(f"Claude Code printed {error}."))
+    events: list[Event] = []
     for line in lines:
         step = dialogue.feed(line)
         if step.write:
             process.write(step.write)
-        await answer.send(step.events)
+        events += step.events
+    return tuple(events)
 
 
 def _silent(dialogue: Dialogue, deadlines: Deadlines) -> CcaError:
     if dialogue.answering:
         return DeadlineExceeded(f"Claude Code fell silent for {deadlines.silence:g} seconds in its answer.")
     return DeadlineExceeded(f"The model did not begin to answer within {deadlines.first_event:g} seconds.")
-
-
-def _first(group: BaseExceptionGroup[CcaError]) -> CcaError:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    assert isinstance(found, CcaError)
-    return found

@@ -72,6 +72,9 @@ class FakeProcess:
                     raise error
         return b""
 
+    def end(self) -> None:
+        pass
+
     async def wait(self) -> Exit:
         await trio.lowlevel.checkpoint()
         if not self.actions:

@@ -292,7 +292,16 @@ async def test_a_fault_after_the_answer_does_not_reach_the_client(caplog: pytest
 
 async def test_every_failure_is_in_the_log_with_its_status(caplog: pytest.LogCaptureFixture) -> None:
     await live(FakeBackend([Exit(1)]))
-    assert "An answer failed with 502: Claude Code ended (exit code 1)" in caplog.text
+    assert "An answer failed with 502 (UpstreamFailed)." in caplog.text
+
+
+async def test_a_failures_words_are_not_in_the_log_for_they_may_quote_the_prompt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusal = printed(type="result", is_error=True, num_turns=1, api_error_status=400, result="no: <the prompt>")
+    lived = await live(FakeBackend([refusal]))
+    assert "<the prompt>" in str(lived.events[-1])
+    assert "<the prompt>" not in caplog.text
 
 
 # Lines out of measure.

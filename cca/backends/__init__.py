@@ -34,6 +34,9 @@ class Process(Protocol):
     async def wait(self) -> Exit:
         """Return how it ended, once it has."""
 
+    def end(self) -> None:
+        """Kill it, now, without waiting for it to be gone: it must not go on. Safe to call again."""
+
 
 class Backend(Protocol):
     """Where processes come from. ``name`` and ``cli_version`` are for people."""

@@ -1,4 +1,4 @@
-"""Live Claude Code processes: started, owned, killed. The only module that starts a program.
+"""Live Claude Code processes: started, owned, killed.
 
 A process lives in the ``async with`` that opened it, in a process group and directories of its own. Leaving kills the
 group with SIGKILL at once: nothing of Claude Code needs saving, and after SIGTERM it would still send a request.
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE
@@ -138,6 +138,7 @@ class LiveBackend:
                         nursery.start_soon(process.feed_stdin)
                         nursery.start_soon(process.outlast_leader)
                         yield process
+                        process.end()
                         nursery.cancel_scope.cancel()
                 finally:
                     await process.kill()
@@ -217,13 +218,13 @@ class LiveProcess:
     async def outlast_leader(self) -> None:
         """Once the leader is gone, kill the rest of its group: a descendant that holds stdout would hide its end."""
         await self.popen.wait()
-        self._kill_group()
+        self.end()
         self._leader_gone = True
         self._reading.cancel()
 
     async def kill(self) -> None:
         """Kill the group and reap its leader. Safe to call again; bounded, so it is shielded."""
-        self._kill_group()
+        self.end()
         with trio.move_on_after(REAP_TIMEOUT, shield=True) as scope:
             await self.popen.wait()
         if scope.cancelled_caught:
@@ -237,7 +238,7 @@ class LiveProcess:
         tail = bytes(self._stderr)
         return tail.partition(b"\n")[2] or tail if self._stderr_cut else tail
 
-    def _kill_group(self) -> None:
+    def end(self) -> None:
         """Kill the group, once: SIGKILL reaches all of it, and later its number may be another group's."""
         if not self._group_killed:
             self._group_killed = True
@@ -315,8 +316,21 @@ def _litter_removed(launch: Launch, pid: int) -> Iterator[None]:
         yield
     finally:
         if needs_login(dict(launch.env)):
-            home = launch.env.get("CLAUDE_CONFIG_DIR") or Path(launch.env.get("HOME", ""), ".claude")
-            # PID.json, and PID.<64 hexadecimal digits>.key.
-            for litter in Path(home, "sessions").glob(f"{pid}.*"):
+            for litter in _litter(launch.env, pid):
                 with suppress(OSError):
                     litter.unlink()
+
+
+def _litter(env: Mapping[str, str], pid: int) -> Iterator[Path]:
+    """Yield the files of process ``pid`` in the user's configuration: in ``CLAUDE_CONFIG_DIR``, or in ``HOME``."""
+    if env.get("CLAUDE_CONFIG_DIR"):
+        configuration = beside = Path(env["CLAUDE_CONFIG_DIR"])
+    elif env.get("HOME"):
+        beside = Path(env["HOME"])
+        configuration = beside / ".claude"
+    else:
+        return
+    # PID.json, and PID.<64 hexadecimal digits>.key.
+    yield from configuration.glob(f"sessions/{pid}.*")
+    # A configuration that was being written.
+    yield from beside.glob(f".claude.json.tmp.{pid}.*")

@@ -37,10 +37,6 @@ def initialize(request_id: str, system: Sequence[str], tools: Sequence[Mapping[s
     return control(request_id, "initialize", **fields)
 
 
-def set_model(request_id: str, model: str) -> bytes:
-    return control(request_id, "set_model", model=model)
-
-
 def apply_settings(request_id: str, settings: Mapping[str, Json]) -> bytes:
     return control(request_id, "apply_flag_settings", settings=settings)
 

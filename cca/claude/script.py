@@ -16,7 +16,6 @@ from cca.model import (
     Document,
     Image,
     Json,
-    Sampling,
     Text,
     Tool,
     ToolResult,
@@ -27,7 +26,7 @@ from cca.model import (
 
 Block = Mapping[str, Json]
 
-INITIALIZE, SET_MODEL, SETTINGS = "initialize", "set_model", "settings"
+INITIALIZE, SETTINGS = "initialize", "settings"
 """Ids of our control requests; a process is asked each once."""
 
 
@@ -99,18 +98,20 @@ def assistant_block(part: AssistantPart) -> Block:
 def _control_requests(conversation: Conversation) -> Iterator[bytes]:
     tools = [_mcp_tool(tool) for tool in conversation.tools]
     yield frames.initialize(INITIALIZE, conversation.system, tools)
-    yield frames.set_model(SET_MODEL, conversation.model)
-    settings = _settings(conversation.sampling, extra_body(conversation))
-    if settings:
-        yield frames.apply_settings(SETTINGS, settings)
+    yield frames.apply_settings(SETTINGS, _settings(conversation))
 
 
-def _settings(sampling: Sampling, body: Mapping[str, Json]) -> dict[str, Json]:
-    settings: dict[str, Json] = {}
+def _settings(conversation: Conversation) -> dict[str, Json]:
+    # Not by a set_model request: that asks the API for a token, and waits, wherever the model is not an alias.
+    settings: dict[str, Json] = {"model": conversation.model}
+    body = extra_body(conversation)
     if body:
         settings["env"] = {"CLAUDE_CODE_EXTRA_BODY": json.dumps(body, separators=(",", ":"))}
-    if sampling.effort is not None:
-        settings["effortLevel"] = sampling.effort
+    if conversation.sampling.effort is not None:
+        settings["effortLevel"] = conversation.sampling.effort
+    if conversation.tools:
+        # With a tool of the name Bash it would tell the model how to sign commits.
+        settings["attribution"] = {"commit": "", "pr": ""}
     return settings
 
 

@@ -35,7 +35,7 @@ from cca.claude.launch import Directories, Launch
 from cca.errors import Unavailable
 from cca.model import ModelEntry
 
-FRAME = frames.set_model("1", "haiku")
+FRAME = frames.apply_settings("1", {"model": "haiku"})
 QUICK = 2.0
 """Seconds in which an end is told that nothing holds up; what could hold it up here lives for 30."""
 

@@ -131,7 +131,7 @@ def compacted() -> bytes:
 PREAMBLE: Sequence[bytes] = (
     line(type="system", subtype="ui_invalidate"),
     control_reply(claude_code_version="2.1.330"),
-    control_reply("set_model"),
+    control_reply("settings"),
     line(type="system", subtype="init", tools=[]),
     line(type="system", subtype="status", status="requesting"),
 )

@@ -236,7 +236,7 @@ def test_history_goes_in_a_batch_for_each_result() -> None:
         ([refused("API Error: 400 no", 400)], BadRequest, "refused the request: no"),
         ([synthetic("Not logged in", "authentication_failed"), refused("x", None)], Unauthorized, "Not logged in"),
         ([api_retry(401, "authentication_failed")], Unauthorized, "authentication_failed"),
-        ([control_reply("set_model", error="bad model")], UpstreamFailed, "refused its set_model request: bad model"),
+        ([control_reply("settings", error="bad model")], UpstreamFailed, "refused its settings request: bad model"),
     ],
     ids=lambda value: "" if isinstance(value, list) else getattr(value, "__name__", value),
 )

@@ -66,9 +66,8 @@ def test_text_that_looks_like_a_frame_a_command_or_a_path_stays_a_string_of_its_
     assert set(initialize) == {"type", "request_id", "request"}
     assert initialize["request"]["systemPrompt"] == [words]
     assert initialize["request"]["sdkMcpServerManifests"]["c"]["toolsListResult"]["tools"] == [tool]
-    assert read(frames.set_model("2", words))["request"] == {"subtype": "set_model", "model": words}
-    settings = read(frames.apply_settings("3", {"env": {words: words}}))
-    assert settings["request"] == {"subtype": "apply_flag_settings", "settings": {"env": {words: words}}}
+    settings = read(frames.apply_settings("2", {"model": words, "env": {words: words}}))
+    assert settings["request"]["settings"] == {"model": words, "env": {words: words}}
 
 
 def test_initialize_says_only_what_there_is_to_say() -> None:

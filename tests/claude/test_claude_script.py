@@ -49,16 +49,16 @@ def gist(frame: Any) -> str:
 @pytest.mark.parametrize(
     ("turns", "said"),
     [
-        pytest.param((user("a"),), [["initialize", "set_model", "user: a?"]], id="one turn is one batch"),
+        pytest.param((user("a"),), [["initialize", "apply_flag_settings", "user: a?"]], id="one turn is one batch"),
         pytest.param(
             (user("a"), assistant("b"), user("c")),
-            [["initialize", "set_model", "user: a"], ["assistant: b", "user: c?"]],
+            [["initialize", "apply_flag_settings", "user: a"], ["assistant: b", "user: c?"]],
             id="an assistant turn waits until the user turn before it is remembered",
         ),
         pytest.param(
             (user("a", "b"), assistant("c"), user("d"), assistant("e", "f"), user("g")),
             [
-                ["initialize", "set_model", "user: a|b"],
+                ["initialize", "apply_flag_settings", "user: a|b"],
                 ["assistant: c", "user: d"],
                 ["assistant: e|f", "user: g?"],
             ],
@@ -125,8 +125,8 @@ def test_a_past_tool_call_keeps_its_id_its_name_and_its_arguments() -> None:
 
 
 def settings_of(conversation: Conversation) -> Any:
-    [[_, _, *others, _]] = batches(conversation)
-    return others[0]["request"]["settings"] if others else None
+    [[_, settings, _]] = batches(conversation)
+    return settings["request"]["settings"]
 
 
 def body_of(conversation: Conversation) -> Any:
@@ -151,12 +151,12 @@ def test_sampling_is_merged_into_the_request_to_the_api(sampling: Sampling, body
 
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(thinking=True)], ids=str)
 def test_what_is_left_to_the_model_is_not_said(sampling: Sampling) -> None:
-    assert settings_of(Conversation("haiku", (user("a"),), sampling=sampling)) is None
+    assert settings_of(Conversation("haiku", (user("a"),), sampling=sampling)) == {"model": "haiku"}
 
 
 def test_effort_is_a_setting_of_the_program_and_not_of_the_request() -> None:
     conversation = Conversation("haiku", (user("a"),), sampling=Sampling(effort="high"))
-    assert settings_of(conversation) == {"effortLevel": "high"}
+    assert settings_of(conversation) == {"model": "haiku", "effortLevel": "high"}
 
 
 def test_a_schema_for_the_answer_is_the_apis_own_output_format() -> None:
@@ -178,11 +178,16 @@ def test_tools_go_in_twice_once_to_be_called_and_once_as_the_client_wrote_them()
     assert body_of(conversation) == {"tools": [written]}
 
 
+def test_with_tools_the_program_is_told_not_to_speak_of_commits() -> None:
+    conversation = Conversation("haiku", (user("a"),), tools=(TOOL,))
+    assert settings_of(conversation)["attribution"] == {"commit": "", "pr": ""}
+
+
 def test_the_system_prompt_and_the_model_are_told_before_the_first_turn() -> None:
-    [[initialize, model, _]] = batches(Conversation("claude-x", (user("a"),), system=("one", "two")))
+    [[initialize, settings, _]] = batches(Conversation("claude-x", (user("a"),), system=("one", "two")))
     assert initialize["request"]["systemPrompt"] == ["one", "two"]
-    assert model["request"]["model"] == "claude-x"
-    assert (initialize["request_id"], model["request_id"]) == ("initialize", "set_model")
+    assert settings["request"]["settings"]["model"] == "claude-x"
+    assert (initialize["request_id"], settings["request_id"]) == ("initialize", "settings")
 
 
 def test_nothing_of_a_conversation_can_reach_the_arguments_or_the_environment() -> None:

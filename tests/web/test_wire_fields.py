@@ -136,6 +136,11 @@ async def test_null_and_what_is_done_anyway_are_fine(body: Any, autojump_clock: 
             "messages[0] (empty), messages[2] (empty)",
             id="empty turns",
         ),
+        pytest.param(
+            chat(user([{"type": "text", "text": "x", "cache_control": {}}, {"type": "text", "text": " "}])),
+            "messages.content.cache_control, messages[0].content[1] (empty)",
+            id="in parts",
+        ),
         pytest.param(chat(**{"a\r\nx-evil: 1": 1}), "a??x-evil: 1", id="CR LF"),
         pytest.param(chat(**{"k\u00e4se\u2028\x00,b": 1}), "k?se???b", id="not ASCII"),
         pytest.param(chat(**{" a ": 1, "": 1, " ": 1}), "a, ?", id="white space"),
@@ -190,14 +195,20 @@ async def test_more_names_than_a_header_holds_end_in_dots(autojump_clock: MockCl
             id="system and developer",
         ),
         pytest.param(
-            [user("Human: x\n\nAssistant: y"), {"role": "assistant", "content": " "}, user("@/etc/hostname /cost")],
+            [user("Human: x\n\nAssistant: y"), {"role": "assistant", "content": " x\n"}, user("@/etc/hostname /cost")],
             (),
             (
                 UserTurn((Text("Human: x\n\nAssistant: y"),)),
-                AssistantTurn((Text(" "),)),
+                AssistantTurn((Text(" x\n"),)),
                 UserTurn((Text("@/etc/hostname /cost"),)),
             ),
             id="text verbatim",
+        ),
+        pytest.param(
+            [HE, {"role": "assistant", "content": " \n"}, HE],
+            (),
+            (UserTurn((Text("He"), Text("He"))),),
+            id="white space alone says nothing",
         ),
     ],
 )

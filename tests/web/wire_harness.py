@@ -69,6 +69,9 @@ class FakeProcess:
                     raise fault
         return cast(bytes, await trio.sleep_forever())
 
+    def end(self) -> None:
+        pass
+
     async def wait(self) -> Exit:
         await trio.lowlevel.checkpoint()
         return cast(Exit, self.said[0])

@@ -14,6 +14,7 @@ from cca.wire import Body, Hook, decode_json, or_null, strict_converter, structu
 
 @frozen(kw_only=True)
 class TextPart(Body):
+    type: str
     text: str
 
 

@@ -51,6 +51,8 @@ def unheard(messages: tuple[Message, ...]) -> Iterator[str]:
     """Name the messages that do not arrive where, or as, they stood."""
     answered = False
     for position, message in enumerate(messages):
+        if not isinstance(message, ToolMessage):
+            yield from _unheard_parts(message.content, position)
         if not isinstance(message, ToolMessage) and not _texts(message.content, position):
             yield f"messages[{position}] (empty)"
         elif not isinstance(message, SystemMessage):
@@ -58,6 +60,14 @@ def unheard(messages: tuple[Message, ...]) -> Iterator[str]:
         elif answered:
             # Claude Code has one system prompt, in front.
             yield f"messages[{position}] (moved to the front)"
+
+
+def _unheard_parts(content: Content | None, position: int) -> Iterator[str]:
+    """Name what does not arrive of a message that has parts: those of white space alone, and fields beside a text."""
+    for index, part in enumerate(content) if isinstance(content, tuple) else ():
+        if isinstance(part, TextPart) and not part.text.strip():
+            yield f"messages[{position}].content[{index}] (empty)"
+        yield from (f"messages.content.{name}" for name in part.extra)
 
 
 def _said(position: int, message: Message) -> Iterator[Said]:
@@ -78,15 +88,16 @@ def _said(position: int, message: Message) -> Iterator[Said]:
 
 
 def _texts(content: Content | None, position: int) -> tuple[Text, ...]:
+    """Return what a message says. White space alone says nothing: Claude's API refuses it, and Claude Code drops it."""
     match content:
-        case None | "":
-            return ()
+        case None:
+            texts = []
         case str():
-            return (Text(content),)
+            texts = [content]
         case _:
             path = f"messages[{position}].content"
-            texts = (_text(part, f"{path}[{index}]") for index, part in enumerate(content))
-            return tuple(Text(text) for text in texts if text)
+            texts = [_text(part, f"{path}[{index}]") for index, part in enumerate(content)]
+    return tuple(Text(text) for text in texts if text.strip())
 
 
 def _text(part: TextPart | UnservedPart, path: str) -> str:
@@ -97,16 +108,16 @@ def _text(part: TextPart | UnservedPart, path: str) -> str:
 
 
 def _check_order(messages: tuple[Message, ...], said: list[Said]) -> None:
+    spoken = [position for position, message in enumerate(messages) if not isinstance(message, SystemMessage)]
+    if spoken and isinstance(messages[spoken[-1]], UserMessage) and (not said or said[-1].position != spoken[-1]):
+        raise BadRequest(
+            "The last user message has no text; send what is to be answered.",
+            param=f"messages[{spoken[-1]}].content",
+            code="invalid_value",
+        )
     if not said:
         raise BadRequest("messages has nothing to answer; send a user message.", param="messages", code="invalid_value")
     first, last = said[0], said[-1]
-    silent = _silent_end(messages, last)
-    if silent is not None:
-        raise BadRequest(
-            "The last user message has no text; send what is to be answered.",
-            param=f"messages[{silent}].content",
-            code="invalid_value",
-        )
     if last.role is not UserTurn:
         raise BadRequest(
             f"messages[{last.position}] is the assistant's and the last to say something, and Claude Code cannot go on "
@@ -121,15 +132,6 @@ def _check_order(messages: tuple[Message, ...], said: list[Said]) -> None:
             param=f"messages[{first.position}]",
             code="unsupported_value",
         )
-
-
-def _silent_end(messages: tuple[Message, ...], last: Said) -> int | None:
-    """Return where the conversation ends with a user message that asks for nothing, if it does."""
-    end = len(messages) - 1
-    if isinstance(messages[end], UserMessage) and last.position != end:
-        return end
-    blank = last.role is UserTurn and not any(text.text.strip() for text in last.texts)
-    return last.position if blank else None
 
 
 def _no_call(position: int) -> BadRequest:
