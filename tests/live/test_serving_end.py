@@ -110,14 +110,14 @@ def answers(port: int) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--host=0.0.0.0"], "does not listen on 0.0.0.0"),
-        (["--claude=/bin/false"], "does not say that it is Claude Code"),
+        (["--offline", "--host=0.0.0.0"], "does not listen on 0.0.0.0"),
+        (["--offline", "--claude=/bin/false"], "does not say that it is Claude Code"),
         (["--replay=/nowhere"], "/nowhere"),
     ],
     ids=["host", "claude", "replay"],
 )
 def test_what_cannot_start_is_exit_2_with_a_clear_line(arguments: list[str], told: str) -> None:
-    command = [sys.executable, "-m", "cca", "serve", "--offline", "--port=0", *arguments]
+    command = [sys.executable, "-m", "cca", "serve", "--port=0", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert told in ended.stderr

@@ -78,7 +78,7 @@ def test_the_models_are_those_of_claude_code(server: Server) -> None:
 
 def test_health_says_what_serves(server: Server) -> None:
     health = server.get("/health").json
-    assert (health["status"], health["backend"]) == ("ok", "claude")
+    assert (health["status"], health["backend"]) == ("ok", "claude, scripted model")
     assert health["cli_version"].startswith("2.")
 
 
