@@ -30,7 +30,7 @@ from cca.backends.telltales import Identity
 from cca.backends.transcript import Entry, Read, Transcript, decode
 from cca.claude.launch import CREDENTIALS, launch, offline_environ
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
-from cca.model import Event, Failed, Finished, TextDelta
+from cca.model import Conversation, Event, Failed, Finished, TextDelta
 from cca.scripted import open_scripted_model
 from tools.cases import CASES, Case
 
@@ -50,8 +50,8 @@ class KillableBackend(LiveBackend):
     process: LiveProcess | None = field(default=None, init=False)
 
     @asynccontextmanager
-    async def start(self) -> AsyncIterator[LiveProcess]:
-        async with super().start() as self.process:
+    async def start(self, conversation: Conversation | None = None) -> AsyncIterator[LiveProcess]:
+        async with super().start(conversation) as self.process:
             yield self.process
 
     def kill(self) -> None:

@@ -22,7 +22,7 @@ from attrs import define, field, frozen
 
 from cca.backends import Exit, Process, reaper
 from cca.claude import introduction
-from cca.claude.launch import Directories, Launch, needs_login
+from cca.claude.launch import Directories, Launch, for_one_message, needs_login
 from cca.errors import Unavailable, UpstreamFailed
 from cca.model import Conversation, ModelEntry
 
@@ -120,15 +120,17 @@ class LiveBackend:
 
     @asynccontextmanager
     async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
-        """Own a fresh process. It is told nothing of ``conversation`` but what its dialogue writes."""
-        async with self.start() as process:
+        """Own a fresh process. Of ``conversation`` it knows what the dialogue writes, and whether it has a limit."""
+        async with self.start(conversation) as process:
             yield process
 
     @asynccontextmanager
-    async def start(self) -> AsyncIterator["LiveProcess"]:
+    async def start(self, conversation: Conversation | None = None) -> AsyncIterator["LiveProcess"]:
         """Own a fresh process, its process group and its directories."""
         with self._directories() as directories:
             launch = self.launcher(directories)
+            if conversation is not None and conversation.sampling.max_tokens is not None:
+                launch = for_one_message(launch)
             popen = await _spawn(launch)
             process = LiveProcess(launch, popen)
             with self.reaper.watching(popen.pid), _litter_removed(launch, popen.pid):

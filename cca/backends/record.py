@@ -59,7 +59,7 @@ class Recorder:
         """Own a process whose frames and lines are kept until it ends, and then saved."""
         finished = None
         try:
-            async with self.inner.start() as process:
+            async with self.inner.start(conversation) as process:
                 recording = _RecordingProcess(process)
                 yield recording
                 # Its client has its answer, and may leave while the process is being killed.

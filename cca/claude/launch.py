@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cca.claude.frames import TOOL_SERVER
 
@@ -30,6 +30,8 @@ ARGUMENTS = (
     "--no-session-persistence",
     f"--allowedTools=mcp__{TOOL_SERVER}",
 )
+
+SPENT_AT_ONCE = "--max-budget-usd=0.0000000001"
 
 PLAIN = (
     *("PATH", "HOME", "USER", "LANG", "LC_*", "TZ"),
@@ -137,6 +139,15 @@ def launch(
     # Without --bare each request tells the model of the machine; with it, no login is read.
     bare = ("--bare",) if has_key(env) else ()
     return Launch((program, *ARGUMENTS, *bare), env, directories.work)
+
+
+def for_one_message(launch: Launch) -> Launch:
+    """Return a launch of a program that ends by itself after one message of the model's.
+
+    After a limit of tokens it would go on, and pay for more; on a busy machine the kill can come too late to keep it
+    from that. Any message has cost more than this budget. Its price: one that breaks off is not asked for again.
+    """
+    return evolve(launch, argv=(*launch.argv, SPENT_AT_ONCE))
 
 
 def inherited(environ: Mapping[str, str], inherit: tuple[str, ...] = ()) -> dict[str, str]:

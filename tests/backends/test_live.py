@@ -33,7 +33,7 @@ from cca.backends.live import STDERR_TAIL, LiveBackend, Reaper, open_live
 from cca.claude import frames
 from cca.claude.launch import Directories, Launch
 from cca.errors import Unavailable
-from cca.model import ModelEntry
+from cca.model import Conversation, ModelEntry, Sampling
 
 FRAME = frames.apply_settings("1", {"model": "haiku"})
 QUICK = 2.0
@@ -53,6 +53,17 @@ async def test_a_process_has_what_its_launch_says_and_no_more(tmp_path: Path) ->
     assert said["descriptors"] == [0, 1, 2]
     assert said["group"] == said["session"] == said["pid"] != os.getpgid(0)
     assert said["signal_of_death"] == 0
+
+
+@pytest.mark.parametrize(("limit", "more"), [(None, []), (5, ["--max-budget-usd=0.0000000001"])])
+async def test_a_conversation_with_a_limit_gets_a_program_that_cannot_go_on(
+    limit: int | None, more: list[str], tmp_path: Path
+) -> None:
+    plain = launching(("hang",))
+    conversation = Conversation("haiku", (), sampling=Sampling(max_tokens=limit))
+    async with open_backend(tmp_path / "run", plain) as backend, backend.start(conversation) as process:
+        written_for_all = plain(Directories("w", "t", "c")).argv
+        assert process.launch.argv == (*written_for_all, *more)
 
 
 async def test_directories_are_empty_private_and_removed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from cca.claude.launch import (
     OFFLINE_KEY,
     SWITCHES,
     Directories,
+    for_one_message,
     has_key,
     inherited,
     is_on,
@@ -238,3 +239,10 @@ def test_switches_are_read_as_claude_code_reads_them(value: str | None, on: bool
 )
 def test_only_claude_code_says_its_version(printed: str, version: tuple[int, int, int] | None) -> None:
     assert version_of(printed) == version
+
+
+def test_a_program_for_one_message_has_a_budget_that_any_message_spends() -> None:
+    plain = launch("claude", {}, Directories("w", "t", "c"), retries=2)
+    once = for_one_message(plain)
+    assert once.argv == (*plain.argv, "--max-budget-usd=0.0000000001")
+    assert (once.env, once.cwd) == (plain.env, plain.cwd)
