@@ -71,8 +71,22 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def live(session: nox.Session) -> None:
     """Run the real Claude Code against the scripted model."""
+    session.install("-e", ".[claude,test]")
+    session.run("pytest", "-m", "live and not clients", *session.posargs)
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """Drive a running cca, with the real Claude Code, by the programs of others."""
     session.install("-e", ".[claude,test]", "openai")
-    session.run("pytest", "-m", "live", *session.posargs)
+    session.run("pytest", "-m", "clients", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Run what is long, with the real Claude Code, and print its figures."""
+    session.install("-e", ".[claude,test]")
+    session.run("pytest", "-m", "soak", "-s", *session.posargs)
 
 
 @nox.session

@@ -27,6 +27,7 @@ def test_the_curl_example_answers() -> None:
         assert '"content":"Hello from Claude Code."' in run(["sh", "-c", found[1]], server)
 
 
+@pytest.mark.clients
 def test_the_openai_python_example_answers() -> None:
     found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert found is not None

@@ -178,6 +178,7 @@ class Base:
         )
 
 
+@pytest.mark.soak
 async def test_two_hundred_disconnects_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     async with open_inside() as server:
         await server.chat({"model": "haiku", "messages": [{"role": "user", "content": QUICK}]})

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from live_server import Server, serving
 
-pytest.importorskip("openai", reason="nox -s live installs it")
+pytest.importorskip("openai", reason="nox -s clients installs it")
 
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.clients]
 
 MODEL = "gpt-3.5-turbo"
 
