@@ -51,9 +51,9 @@ def unheard(messages: tuple[Message, ...]) -> Iterator[str]:
     """Name the messages that do not arrive where, or as, they stood."""
     answered = False
     for position, message in enumerate(messages):
-        if not isinstance(message, ToolMessage):
-            yield from _unheard_parts(message.content, position)
-        if not isinstance(message, ToolMessage) and not _texts(message.content, position):
+        assert not isinstance(message, ToolMessage)  # read_turns refused it
+        yield from _unheard_parts(message.content, position)
+        if not _texts(message.content, position):
             yield f"messages[{position}] (empty)"
         elif not isinstance(message, SystemMessage):
             answered = True
