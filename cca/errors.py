@@ -59,6 +59,12 @@ class RequestTimedOut(CcaError):
     status = 408
 
 
+class Conflict(CcaError):
+    """Somebody else is changing the same thing."""
+
+    status = 409
+
+
 class TooLarge(CcaError):
     status = 413
     retryable = False
@@ -104,7 +110,13 @@ class DeadlineExceeded(CcaError):
 
 
 class Overloaded(CcaError):
-    """The API behind Claude Code is overloaded, or cca itself is full."""
+    """The API behind Claude Code is overloaded."""
+
+    status = 529
+
+
+class Busy(CcaError):
+    """cca itself is full: as many processes as it may have, and as many requests waiting."""
 
     status = 529
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from cca.errors import CcaError
+from cca.errors import Busy, CcaError
 from cca.model import Json, ModelEntry, StopReason, Usage
 
 FINISH_REASONS: dict[StopReason, str] = {
@@ -19,12 +19,19 @@ MODELS_CREATED = 0
 
 
 def refusal(error: CcaError) -> tuple[int, Json]:
-    """Return an error's status and body. OpenAI has no 529: an overloaded server is a 503."""
-    return 503 if error.status == 529 else error.status, {"error": error_object(error)}
+    """Return an error's status and body."""
+    return _status(error), {"error": error_object(error)}
+
+
+def _status(error: CcaError) -> int:
+    """Return OpenAI's status for an error. It has no 529: a full cca is a 429, an overloaded model a 503."""
+    if isinstance(error, Busy):
+        return 429
+    return 503 if error.status == 529 else error.status
 
 
 def error_object(error: CcaError) -> Json:
-    match error.status:
+    match _status(error):
         case 429:
             kind = "rate_limit_error"
         case status if status < 500:
