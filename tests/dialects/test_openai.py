@@ -26,6 +26,7 @@ def test_every_stop_reason_has_a_finish_reason_that_clients_know() -> None:
         (errors.NotFound, 404, "invalid_request_error"),
         (errors.MethodNotAllowed, 405, "invalid_request_error"),
         (errors.RequestTimedOut, 408, "invalid_request_error"),
+        (errors.Conflict, 409, "invalid_request_error"),
         (errors.TooLarge, 413, "invalid_request_error"),
         (errors.UnsupportedMediaType, 415, "invalid_request_error"),
         (errors.RateLimited, 429, "rate_limit_error"),
@@ -35,6 +36,7 @@ def test_every_stop_reason_has_a_finish_reason_that_clients_know() -> None:
         (errors.Unavailable, 503, "server_error"),
         (errors.DeadlineExceeded, 504, "server_error"),
         (errors.Overloaded, 503, "server_error"),
+        (errors.Busy, 429, "rate_limit_error"),
     ],
 )
 def test_an_error_is_all_four_keys(error: type[CcaError], status: int, kind: str) -> None:
