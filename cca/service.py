@@ -67,7 +67,7 @@ class Service:
             return
         with trio.move_on_after(KEEP_TIMEOUT, shield=True) as scope:
             try:
-                await self.database.run(partial(exchanges.add, exchange=exchange))
+                await self.database.write(partial(exchanges.add, exchange=exchange))
             except Unavailable as error:
                 log.error("A request is missing in the database: %s", error)  # noqa: TRY400 - its message says all
         if scope.cancelled_caught:

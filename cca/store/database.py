@@ -2,101 +2,164 @@
 
 So a request that is cancelled cannot split a transaction, and no lock of SQLite's is waited for in the event loop. What
 is committed is on the disk (``synchronous=FULL``), and what is deleted is not in the file (``secure_delete``).
+
+A connection that failed is not used again: the next call opens the file anew, so that cca recovers where the disk has
+room again or the file is back, without a restart.
 """
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import trio
-from attrs import field, frozen
+from attrs import define, field
 
 from cca.errors import Unavailable
+from cca.store.migrations import MIGRATIONS
 
 T = TypeVar("T")
 
 APPLICATION_ID = 0x63636131
 """Marks a file as cca's: "cca1"."""
 
-MIGRATIONS = (
-    """
-    CREATE TABLE exchange (
-        id INTEGER PRIMARY KEY,
-        request_id TEXT NOT NULL,
-        began_at REAL NOT NULL,       -- seconds since the epoch
-        dialect TEXT NOT NULL,
-        model TEXT NOT NULL,
-        outcome TEXT NOT NULL,        -- a stop reason, a status, or "abandoned"
-        first_event REAL,             -- seconds from the request to the first event; NULL when there was none
-        duration REAL NOT NULL,       -- seconds
-        input_tokens INTEGER NOT NULL,
-        output_tokens INTEGER NOT NULL,
-        cache_read_tokens INTEGER NOT NULL,
-        cache_write_tokens INTEGER NOT NULL,
-        reasoning_tokens INTEGER NOT NULL
-    ) STRICT;
-    CREATE INDEX exchange_began_at ON exchange (began_at);
-    """,
-)
-"""Each is run once, in order; their number is the schema's version."""
-
 BUSY_TIMEOUT = 5.0
 """Seconds that a transaction waits for another program that has the file open."""
 
 Transaction = Callable[[sqlite3.Connection], T]
 
+Identity: TypeAlias = tuple[int, int]
+"""The device and the inode of a file: another one at the same path is another file."""
 
-@frozen
+
+class Runner(Protocol):
+    """Runs a function that blocks. It must not run two at once."""
+
+    def __call__(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]: ...
+
+
+@define
 class Database:
-    """An open database. ``run`` is all there is to it."""
+    """An open database. Its calls run one after the other, in the order in which they came."""
 
     path: Path
-    _connection: sqlite3.Connection
-    _turn: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1))
+    _run: Runner
+    _connection: sqlite3.Connection | None
+    _identity: Identity
 
-    async def run(self, transaction: Transaction[T]) -> T:
-        """Run ``transaction`` on the connection, commit it, and return what it returns; its exception rolls it back.
+    async def read(self, transaction: Transaction[T]) -> T:
+        """Run ``transaction``, which changes nothing, and return what it returns. Otherwise as ``write``."""
+        return await self._run(self._transact, "BEGIN", transaction)
+
+    async def write(self, transaction: Transaction[T]) -> T:
+        """Run ``transaction``, commit it, and return what it returns; its exception rolls it back.
 
         Raise ``Unavailable`` when SQLite cannot: the disk is full, the file locked or gone. Cancelling before its turn
         does nothing; after it, the transaction is run to its end.
         """
-        return await trio.to_thread.run_sync(self._transact, transaction, limiter=self._turn)
+        return await self._run(self._transact, "BEGIN IMMEDIATE", transaction)
 
-    def _transact(self, transaction: Transaction[T]) -> T:
+    async def erase(self, transaction: Transaction[T]) -> T:
+        """Do as ``write``, and leave no copy of what was deleted in the write-ahead log."""
+        return await self._run(self._erase, transaction)
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _transact(self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], transaction: Transaction[T]) -> T:
         try:
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                return transaction(self._connection)
+            connection = self._current()
+            with _rolled_back(connection):
+                connection.execute(begin)
+                result = transaction(connection)
+                connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise Unavailable(f"The database {self.path} cannot be used: {error}.") from error
+            self.close()
+            raise Unavailable(f"The database {self.path} cannot be used: {error}. {_advice(error)}") from error
+        return result
+
+    def _erase(self, transaction: Transaction[T]) -> T:
+        result = self._transact("BEGIN IMMEDIATE", transaction)
+        with suppress(sqlite3.Error):
+            # While another program reads the log it stays; the next time it goes.
+            self._current().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return result
+
+    def _current(self) -> sqlite3.Connection:
+        """Return the connection, a new one where there is none or the file is another one by now."""
+        identity = _identity(self.path)
+        if self._connection is None or identity != self._identity:
+            self.close()
+            self._connection, self._identity = _connect(self.path), identity
+        return self._connection
+
+
+class _rolled_back:  # noqa: N801 - a context manager, used as one
+    """Rolls the transaction back that is open when its block fails."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+
+@define
+class InThread:
+    """Runs functions in a thread, one at a time."""
+
+    _turn: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1))
+
+    async def __call__(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await trio.to_thread.run_sync(function, *arguments, limiter=self._turn)
 
 
 @asynccontextmanager
-async def open_database(path: Path) -> AsyncIterator[Database]:
+async def open_database(path: Path, run: Runner | None = None) -> AsyncIterator[Database]:
     """Own the database at ``path``, made if it is not there, for its owner's eyes only.
 
     Raise ``Unavailable`` for a file that is not cca's or of a newer cca; it is left as it is.
     """
-    connection = await trio.to_thread.run_sync(_connect, path)
+    run = run or InThread()
+    connection, identity = await run(_create, path)
+    database = Database(path, run, connection, identity)
     try:
-        yield Database(path, connection)
+        yield database
     finally:
-        connection.close()
+        database.close()
+
+
+def _create(path: Path) -> tuple[sqlite3.Connection, Identity]:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Unavailable(
+            f"The database {path} cannot be opened: {error.strerror}. Name another with --database."
+        ) from error
+    identity = _identity(path)
+    return _connect(path), identity
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
+    except sqlite3.Error as error:
         raise Unavailable(f"The database {path} cannot be opened: {error}.") from error
     try:
         _check(connection, path)
         _prepare(connection)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise Unavailable(f"The database {path} cannot be used: {error}. {_advice(error)}") from error
     except sqlite3.Error as error:
         connection.close()
         raise Unavailable(
@@ -126,10 +189,53 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA journal_mode = {'WAL' if _wal_is_safe(sqlite3.sqlite_version_info) else 'TRUNCATE'}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if _version(connection) < len(MIGRATIONS):
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Run the steps that are missing, all or none. Two programs that open a new file at once do so one by one."""
+    with _rolled_back(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        for migration in MIGRATIONS[_version(connection) :]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
     [version] = connection.execute("PRAGMA user_version").fetchone()
-    for number, migration in enumerate(MIGRATIONS[version:], version + 1):
-        stamps = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
-        connection.executescript(f"BEGIN IMMEDIATE; {migration} {stamps} COMMIT;")
+    return int(version)
+
+
+def _identity(path: Path) -> Identity:
+    """Return which file is at ``path``. Raise ``Unavailable`` where there is none."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise Unavailable(
+            f"The database {path} is gone: {error.strerror}. Put it back, or restart cca to begin a new one."
+        ) from error
+    return status.st_dev, status.st_ino
+
+
+def _advice(error: sqlite3.Error) -> str:
+    return _ADVICE.get(getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0], _RESTORE)
+
+
+_RESTORE = "Put a good copy in its place; cca goes on with it."
+
+_ADVICE = {
+    "BUSY": "Another program has it open and is writing; end that, and send the request again.",
+    "FULL": "Make room on its disk, and send the request again.",
+    "IOERR": "See whether its disk is full or failing, and send the request again.",
+    "READONLY": "Let cca write to it and its directory, and send the request again.",
+    "CANTOPEN": "Let cca write to it and its directory, and send the request again.",
+}
+"""What to do, by SQLite's name for what went wrong."""
 
 
 def _wal_is_safe(version: tuple[int, ...]) -> bool:

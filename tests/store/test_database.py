@@ -10,8 +10,9 @@ import trio
 from cca.errors import Unavailable
 from cca.model import Usage
 from cca.store import exchanges
-from cca.store.database import MIGRATIONS, Database, _wal_is_safe, open_database
+from cca.store.database import Database, _wal_is_safe, open_database
 from cca.store.exchanges import Exchange
+from cca.store.migrations import MIGRATIONS
 
 EXCHANGE = Exchange(
     request_id="req_1",
@@ -28,9 +29,9 @@ EXCHANGE = Exchange(
 async def test_an_exchange_is_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "state" / "cca.db"
     async with open_database(path) as database:
-        await database.run(lambda connection: exchanges.add(connection, EXCHANGE))
+        await database.write(lambda connection: exchanges.add(connection, EXCHANGE))
     async with open_database(path) as database:
-        assert await database.run(lambda connection: exchanges.latest(connection, 10)) == [EXCHANGE]
+        assert await database.write(lambda connection: exchanges.latest(connection, 10)) == [EXCHANGE]
 
 
 async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -46,13 +47,13 @@ async def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
     async with open_database(tmp_path / "cca.db") as database:
         with pytest.raises(ZeroDivisionError):
-            await database.run(half)
-        assert await database.run(lambda connection: exchanges.latest(connection, 10)) == []
+            await database.write(half)
+        assert await database.write(lambda connection: exchanges.latest(connection, 10)) == []
 
 
 async def test_a_cancelled_transaction_is_whole_or_not_there(tmp_path: Path) -> None:
     async def write(database: Database) -> None:
-        await database.run(lambda connection: exchanges.add(connection, EXCHANGE))
+        await database.write(lambda connection: exchanges.add(connection, EXCHANGE))
 
     async with open_database(tmp_path / "cca.db") as database:
         async with trio.open_nursery() as nursery:
@@ -60,9 +61,9 @@ async def test_a_cancelled_transaction_is_whole_or_not_there(tmp_path: Path) -> 
                 nursery.start_soon(write, database)
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
-        kept = await database.run(lambda connection: exchanges.latest(connection, 100))
+        kept = await database.write(lambda connection: exchanges.latest(connection, 100))
         assert all(exchange == EXCHANGE for exchange in kept)
-        [check] = await database.run(lambda connection: connection.execute("PRAGMA integrity_check").fetchone())
+        [check] = await database.write(lambda connection: connection.execute("PRAGMA integrity_check").fetchone())
         assert check == "ok"
 
 
@@ -108,7 +109,7 @@ async def test_a_directory_in_place_of_the_file_is_refused(tmp_path: Path) -> No
 async def test_a_fault_of_sqlites_is_a_503_that_names_the_file(tmp_path: Path) -> None:
     async with open_database(tmp_path / "cca.db") as database:
         with pytest.raises(Unavailable, match="no such table: missing"):
-            await database.run(lambda connection: connection.execute("SELECT * FROM missing"))
+            await database.write(lambda connection: connection.execute("SELECT * FROM missing"))
 
 
 @pytest.mark.parametrize(

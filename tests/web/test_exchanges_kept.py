@@ -27,7 +27,7 @@ async def kept(tmp_path: Path, *said: Said, request: Any, stay: float = 20) -> l
             with trio.move_on_after(stay):
                 await client.reply()
             await client.leave()
-        return await database.run(lambda connection: exchanges.latest(connection, 10))
+        return await database.write(lambda connection: exchanges.latest(connection, 10))
 
 
 @pytest.mark.parametrize("asked", [chat(), streamed()], ids=["whole", "stream"])

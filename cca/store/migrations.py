@@ -1,0 +1,75 @@
+"""The schema, as the steps that led to it. Each is run once, in order; their number is the schema's version.
+
+Times are in seconds since the epoch, durations in seconds, costs in US dollars.
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE exchange (
+            id INTEGER PRIMARY KEY,
+            request_id TEXT NOT NULL,
+            began_at REAL NOT NULL,
+            dialect TEXT NOT NULL,
+            model TEXT NOT NULL,
+            outcome TEXT NOT NULL,        -- a stop reason, a status, or "abandoned"
+            first_event REAL,             -- seconds from the request to the first event; NULL when there was none
+            duration REAL NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            cache_read_tokens INTEGER NOT NULL,
+            cache_write_tokens INTEGER NOT NULL,
+            reasoning_tokens INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX exchange_began_at ON exchange (began_at)",
+    ),
+    (
+        "ALTER TABLE exchange ADD COLUMN key TEXT",  # the id of the API key; NULL when none was asked for
+        "ALTER TABLE exchange ADD COLUMN cost REAL NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE key (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            scopes TEXT NOT NULL,         -- with commas between them
+            limits TEXT NOT NULL,         -- as `--limit` takes them
+            created_at REAL NOT NULL,
+            expires_at REAL,
+            revoked_at REAL
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE UNIQUE INDEX key_name ON key (name) WHERE revoked_at IS NULL",
+        "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        """
+        CREATE TABLE session (
+            number INTEGER PRIMARY KEY,
+            owner TEXT NOT NULL,          -- the id of an API key; empty for what was made while there was none
+            id TEXT NOT NULL,
+            title TEXT,
+            system TEXT NOT NULL,         -- the system prompt's blocks, a JSON array
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL,
+            expires_after REAL,           -- seconds without use; NULL keeps it
+            expires_at REAL,
+            turns INTEGER NOT NULL,
+            UNIQUE (owner, id)
+        ) STRICT
+        """,
+        "CREATE INDEX session_updated_at ON session (owner, updated_at, number)",
+        "CREATE INDEX session_expires_at ON session (expires_at) WHERE expires_at IS NOT NULL",
+        """
+        CREATE TABLE turn (
+            session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
+            position INTEGER NOT NULL,    -- 0, 1, 2, ... without a gap
+            id TEXT NOT NULL,
+            role TEXT NOT NULL,
+            content TEXT NOT NULL,        -- its parts, a JSON array
+            created_at REAL NOT NULL,
+            status TEXT NOT NULL,
+            answer TEXT                   -- what an answer came to, a JSON object; NULL for a user's turn
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX turn_position ON turn (session, position)",
+    ),
+)
