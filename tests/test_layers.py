@@ -18,7 +18,8 @@ IO = (
 """What reads or changes anything outside of its arguments."""
 
 PURE = (
-    *("cca.model", "cca.errors", "cca.wire", "cca.catalogue", "cca.dialects", "cca.claude"),
+    *("cca.model", "cca.errors", "cca.wire", "cca.catalogue", "cca.model_json", "cca.message", "cca.prices"),
+    *("cca.estimate", "cca.dialects", "cca.claude"),
     *("cca.backends.transcript", "cca.backends.redaction", "cca.backends.kept", "cca.backends.readings"),
     *("cca.backends.telltales", "cca.web.sse"),
 )

@@ -10,18 +10,14 @@
 ``request`` is the conversation as ``cca.model`` has it, so that a recording can be replayed through any dialect.
 """
 
-import re
 from typing import TypeAlias, assert_never
 
-import attrs
 import orjson
 from attrs import frozen
-from cattrs import Converter
-from cattrs.gen import make_dict_unstructure_fn
-from cattrs.strategies import configure_tagged_union
 
 from cca.backends import Exit
-from cca.model import AssistantPart, Conversation, Json, ResultPart, Turn, UserPart
+from cca.model import Conversation, Json
+from cca.model_json import model_converter
 
 FORMAT = 1
 
@@ -162,19 +158,4 @@ def _entry(row: Json) -> Entry:
             raise UnreadableTranscript(f"an entry is not understood: {_excerpt(row)}")
 
 
-def _converter() -> Converter:
-    converter = Converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook_factory(
-        attrs.has, lambda kind: make_dict_unstructure_fn(kind, converter, _cattrs_omit_if_default=True)
-    )
-    for union in (ResultPart, UserPart, AssistantPart, Turn):
-        configure_tagged_union(union, converter, tag_name="kind", tag_generator=_kind)
-    return converter
-
-
-def _kind(part: type) -> str:
-    """Return a class's name as a tag: ``tool_use`` for ``ToolUse``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", part.__name__).lower()
-
-
-_CONVERTER = _converter()
+_CONVERTER = model_converter("kind")

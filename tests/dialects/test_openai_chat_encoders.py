@@ -162,8 +162,3 @@ def test_a_whole_message(events: list[Event], message: Any) -> None:
 @pytest.mark.parametrize(("reason", "told"), REASONS)
 def test_the_finish_reason_of_a_whole_answer(reason: StopReason, told: str) -> None:
     assert whole(ended(reason))["choices"][0]["finish_reason"] == told
-
-
-def test_a_whole_answer_that_fails_is_its_error() -> None:
-    with pytest.raises(RateLimited):
-        whole(TextDelta("a"), Failed(RateLimited("m")))

@@ -12,6 +12,7 @@ from attrs import define, field
 
 from cca.dialects.contract import Ask, Frame, Stamp
 from cca.dialects.openai import FINISH_REASONS, chat_usage, error_object
+from cca.message import Called, Message
 from cca.model import (
     Event,
     Failed,
@@ -84,63 +85,42 @@ class CompletionEncoder:
 
     ask: Ask
     stamp: Stamp
-    _model: str = field(default="", init=False)
-    _text: list[str] = field(factory=list, init=False)
-    _thinking: list[str] = field(factory=list, init=False)
-    _tool_calls: list[ToolCallStarted] = field(factory=list, init=False)
-    _arguments: list[list[str]] = field(factory=list, init=False)
-    _finished: Finished | None = field(default=None, init=False)
+    _message: Message = field(factory=Message, init=False)
 
     def take(self, event: Event) -> None:
-        match event:
-            case Started(_, model):
-                self._model = model
-            case TextDelta(text):
-                self._text.append(text)
-            case ThinkingDelta(text):
-                self._thinking.append(text)
-            case ToolCallStarted():
-                self._tool_calls.append(event)
-                self._arguments.append([])
-            case ToolCallDelta(partial_json):
-                self._arguments[-1].append(partial_json)
-            case Finished():
-                self._finished = event
-            case Failed(error):
-                raise error
-            case _:
-                assert_never(event)
+        self._message.take(event)
 
     def body(self) -> Json:
-        assert self._finished is not None
+        message = self._message
+        assert message.stop_reason is not None
+        choice = {
+            "index": 0,
+            "message": _message(message),
+            "logprobs": None,
+            "finish_reason": FINISH_REASONS[message.stop_reason],
+        }
         return {
             "id": f"chatcmpl-{self.stamp.id}",
             "object": "chat.completion",
             "created": self.stamp.created,
-            "model": self._model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": self._message(),
-                    "logprobs": None,
-                    "finish_reason": FINISH_REASONS[self._finished.stop_reason],
-                }
-            ],
-            "usage": chat_usage(self._finished.usage),
+            "model": message.model,
+            "choices": [choice],
+            "usage": chat_usage(message.usage),
         }
 
-    def _message(self) -> Json:
-        # An answer of tool calls alone has null content; one of no text at all has the empty string.
-        content = "".join(self._text) if self._text or not self._tool_calls else None
-        message: dict[str, Json] = {"role": "assistant", "content": content, "refusal": None}
-        if self._thinking:
-            message["reasoning_content"] = "".join(self._thinking)
-        if self._tool_calls:
-            pairs = zip(self._tool_calls, self._arguments, strict=True)
-            message["tool_calls"] = [_tool_call(call, "".join(pieces)) for call, pieces in pairs]
-        return message
+
+def _message(message: Message) -> Json:
+    said, thought, calls = message.said, message.thought, message.calls
+    # An answer of tool calls alone has null content; one of no text at all has the empty string.
+    content = said if said or not calls else None
+    shown: dict[str, Json] = {"role": "assistant", "content": content, "refusal": None}
+    if thought:
+        shown["reasoning_content"] = thought
+    if calls:
+        shown["tool_calls"] = [_tool_call(call) for call in calls]
+    return shown
 
 
-def _tool_call(call: ToolCallStarted, arguments: str) -> Json:
-    function = {"name": call.name, "arguments": arguments or "{}"}
+def _tool_call(call: Called) -> Json:
+    function = {"name": call.name, "arguments": call.arguments or "{}"}
     return {"id": call.id, "type": "function", "function": function}
