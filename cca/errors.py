@@ -79,6 +79,12 @@ class RateLimited(CcaError):
     status = 429
 
 
+class TooManyTokens(RateLimited):
+    """The request is larger than its limit: no waiting lets it in."""
+
+    retryable = False
+
+
 class InternalError(CcaError):
     """A fault of ours."""
 

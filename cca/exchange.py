@@ -1,11 +1,11 @@
-"""One request's life: take a process, hold the dialogue, put its events on a channel, failures among them.
+"""One answer: take a process, hold the dialogue, put its events on a channel, failures among them.
 
 It runs as a task in the request's nursery. The channel's last event is ``Finished`` or ``Failed``, always one of them
 unless the task is cancelled; the process is dead by the time the task ends.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import trio
@@ -33,29 +33,61 @@ class Deadlines:
     answer: float
 
 
-async def converse(
-    backend: Backend,
-    conversation: Conversation,
-    deadlines: Deadlines,
-    now: Callable[[], float],
+class _NobodyReads(Exception):
+    """The other end of the channel is closed."""
+
+
+@define
+class Answer:
+    """An answer's events on their way out. ``complete`` once its last one was taken."""
+
+    _channel: trio.MemorySendChannel[Event]
+    _note: Callable[[Event], None]
+    complete: bool = field(default=False, init=False)
+
+    async def send(self, event: Event) -> None:
+        if isinstance(event, Failed):
+            # Not its message: one of the API's may quote the prompt.
+            log.warning(
+                "An answer failed with %d (%s).", event.error.status, event.error.code or type(event.error).__name__
+            )
+        self._note(event)
+        try:
+            await self._channel.send(event)
+        except trio.BrokenResourceError:
+            raise _NobodyReads from None
+        self.complete = isinstance(event, Finished | Failed)
+
+    async def finish(self, event: Finished, settle: Callable[[], Awaitable[None]]) -> None:
+        """Send the end of a complete answer once it is settled. What ``settle`` raises comes out here instead."""
+        self._note(event)
+        await settle()
+        try:
+            await self._channel.send(event)
+        except trio.BrokenResourceError:
+            raise _NobodyReads from None
+        self.complete = True
+
+    async def fail(self, error: CcaError) -> None:
+        """Let ``error`` be the last event, unless there was a last one."""
+        if not self.complete:
+            with suppress(_NobodyReads):
+                await self.send(Failed(error))
+
+
+async def answer_on(
     events: trio.MemorySendChannel[Event],
+    work: Callable[[Answer], Awaitable[None]],
     note: Callable[[Event], None] = lambda _: None,
 ) -> None:
-    """Answer ``conversation`` on ``events``, and close it. ``now`` is the wall clock. Cancelling kills the process.
+    """Let ``work`` answer on ``events``, and close it: a failure of ``work`` is the last event.
 
-    ``note`` is told of each event once it was taken.
+    ``note`` is told of each event before it is sent. Cancelling cancels ``work``.
     """
-    dialogue = Dialogue(conversation, now())
-    answer = _Answer(events, note)
+    answer = Answer(events, note)
     async with events:
         try:
-            with trio.move_on_after(deadlines.answer) as whole:
-                async with backend.open(conversation) as process:
-                    await _hold(dialogue, process, deadlines, answer)
-            if whole.cancelled_caught:
-                await answer.fail(
-                    DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
-                )
+            await work(answer)
         except* CcaError as group:
             await answer.fail(innermost(group))
         except* _NobodyReads:
@@ -66,40 +98,37 @@ async def converse(
             await answer.fail(InternalError("A fault in cca ended the answer; its log says more."))
 
 
-class _NobodyReads(Exception):
-    """The other end of the channel is closed."""
+async def settled() -> None:
+    """Settle an answer of which nothing needs to be kept before its end is told."""
 
 
-@define
-class _Answer:
-    """The events on their way out. ``complete`` once the last one was taken: the dialogue may be over before that."""
+async def converse(
+    backend: Backend,
+    conversation: Conversation,
+    deadlines: Deadlines,
+    now: Callable[[], float],
+    answer: Answer,
+    settle: Callable[[], Awaitable[None]] = settled,
+) -> None:
+    """Send the events of an answer to ``conversation``. ``now`` is the wall clock. Cancelling kills the process.
 
-    channel: trio.MemorySendChannel[Event]
-    note: Callable[[Event], None]
-    complete: bool = field(default=False, init=False)
-
-    async def send(self, events: tuple[Event, ...]) -> None:
-        for event in events:
-            if isinstance(event, Failed):
-                # Not its message: one of the API's may quote the prompt.
-                log.warning(
-                    "An answer failed with %d (%s).", event.error.status, event.error.code or type(event.error).__name__
-                )
-            try:
-                await self.channel.send(event)
-            except trio.BrokenResourceError:
-                raise _NobodyReads from None
-            self.note(event)
-            self.complete = isinstance(event, Finished | Failed)
-
-    async def fail(self, error: CcaError) -> None:
-        """Let ``error`` be the last event, unless there was a last one."""
-        if not self.complete:
-            with suppress(_NobodyReads):
-                await self.send((Failed(error),))
+    ``settle`` is called once the answer is complete, before its end is sent; what it raises is raised.
+    """
+    dialogue = Dialogue(conversation, now())
+    with trio.move_on_after(deadlines.answer) as whole:
+        async with backend.open(conversation) as process:
+            await _hold(dialogue, process, deadlines, answer, settle)
+    if whole.cancelled_caught:
+        raise DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
 
 
-async def _hold(dialogue: Dialogue, process: Process, deadlines: Deadlines, answer: _Answer) -> None:
+async def _hold(
+    dialogue: Dialogue,
+    process: Process,
+    deadlines: Deadlines,
+    answer: Answer,
+    settle: Callable[[], Awaitable[None]],
+) -> None:
     framer = LineFramer()
     first_by = trio.current_time() + deadlines.first_event
     process.write(dialogue.open())
@@ -118,9 +147,13 @@ async def _hold(dialogue: Dialogue, process: Process, deadlines: Deadlines, answ
         if dialogue.over:
             # Before the client is told, which can take it long: the program would ask its API for more.
             process.end()
-            await answer.send(events)
+        for event in events:
+            if isinstance(event, Finished):
+                await answer.finish(event, settle)
+            else:
+                await answer.send(event)
+        if dialogue.over:
             return
-        await answer.send(events)
 
 
 def _take(dialogue: Dialogue, framer: LineFramer, chunk: bytes, process: Process) -> tuple[Event, ...]:

@@ -162,9 +162,12 @@ class ToolCallDelta:
 
 @frozen
 class Finished:
+    """The answer is complete. ``cost`` is in US dollars, where Claude Code has said it."""
+
     stop_reason: StopReason
     stop_sequence: str | None
     usage: Usage
+    cost: float | None = None
 
 
 @frozen

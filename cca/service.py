@@ -1,6 +1,7 @@
 """What serves requests: a backend, the models it offers, and where time and ids come from."""
 
 import logging
+import math
 import os
 import socket
 import time
@@ -8,9 +9,10 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import trio
-from attrs import frozen
+from attrs import field, frozen
 
 from cca.backends import Backend
 from cca.backends.discovery import find_claude
@@ -23,19 +25,29 @@ from cca.claude.launch import launch, offline_environ
 from cca.dialects.contract import Stamp
 from cca.errors import Unavailable
 from cca.exchange import Deadlines
+from cca.keyring import Keyring
+from cca.limits.gate import Gate
+from cca.limits.limiter import Limiter
+from cca.prices import Prices, prices_of
 from cca.scripted import open_scripted_model
+from cca.sessions import SWEEP_INTERVAL, Sessions
 from cca.settings import Settings
-from cca.store import exchanges
 from cca.store.database import Database, open_database
-from cca.store.exchanges import Exchange
+from cca.store.exchanges import spending
+from cca.store.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
 OFFLINE_NAME = "claude, scripted model"
 """The backend's name where no model answers: nobody shall take its echoes for Claude's words."""
 
-KEEP_TIMEOUT = 10.0
-"""Seconds for a request to be kept: twice what SQLite waits for another program's lock."""
+MEMORY_PER_PROCESS = 400_000_000
+"""Bytes: a Claude Code process takes 190 MB, and 300 MB at its most."""
+
+MOST_PROCESSES = 8
+"""By default. More of them are faster for nobody on most machines."""
+
+DAY = 86_400.0
 
 
 def new_id() -> str:
@@ -48,10 +60,51 @@ class Service:
 
     settings: Settings
     backend: Backend
-    catalogue: Catalogue
-    database: Database | None = None
+    database: Database
     now: Callable[[], float] = time.time
     new_id: Callable[[], str] = new_id
+    catalogue: Catalogue = field(init=False)
+    prices: Prices = field(init=False)
+    keyring: Keyring = field(init=False)
+    limiter: Limiter = field(init=False)
+    gate: Gate = field(init=False)
+    sessions: Sessions = field(init=False)
+    ledger: Ledger = field(init=False)
+
+    @catalogue.default
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self.backend.models, patterns_of(self.settings.models))
+
+    @prices.default
+    def _prices(self) -> Prices:
+        return prices_of(self.settings.prices)
+
+    @keyring.default
+    def _keyring(self) -> Keyring:
+        return Keyring(self.database, self.now)
+
+    @limiter.default
+    def _limiter(self) -> Limiter:
+        return Limiter(self.settings.limits, trio.current_time)
+
+    @gate.default
+    def _gate(self) -> Gate:
+        return Gate(self.settings.processes or _processes(), self.settings.queue, trio.current_time)
+
+    @sessions.default
+    def _sessions(self) -> Sessions:
+        expiry = self.settings.session_expiry
+        return Sessions(
+            self.database,
+            self.settings.session_queue,
+            None if expiry == math.inf else expiry,
+            self.now,
+            self.new_id,
+        )
+
+    @ledger.default
+    def _ledger(self) -> Ledger:
+        return Ledger(self.database)
 
     @property
     def deadlines(self) -> Deadlines:
@@ -61,31 +114,47 @@ class Service:
     def stamp(self) -> Stamp:
         return Stamp(self.new_id(), int(self.now()))
 
-    async def keep(self, exchange: Exchange) -> None:
-        """Keep what a request came to, where there is a database. Shielded and bounded; a failure is logged."""
-        if self.database is None:
-            return
-        with trio.move_on_after(KEEP_TIMEOUT, shield=True) as scope:
+    async def recall(self) -> None:
+        """Take in what the database holds: the keys, and what they spent in the last day. Raise ``Unavailable``."""
+        await self.keyring.refresh()
+        now = self.now()
+        for key, at, cost in await self.database.read(lambda connection: spending(connection, now - DAY)):
+            self.limiter.seed(key, max(0.0, now - at), cost)
+
+    async def sweep(self) -> None:
+        """Delete what has expired, now and from time to time, until cancelled."""
+        while True:
             try:
-                await self.database.write(partial(exchanges.add, exchange=exchange))
+                await self.sessions.sweep()
             except Unavailable as error:
-                log.error("A request is missing in the database: %s", error)  # noqa: TRY400 - its message says all
-        if scope.cancelled_caught:
-            log.error("A request is missing in the database: it was busy for %.0f s.", KEEP_TIMEOUT)
-
-
-def serve_backend(settings: Settings, backend: Backend, database: Database | None = None) -> Service:
-    return Service(settings, backend, Catalogue(backend.models, patterns_of(settings.models)), database)
+                log.error("Expired sessions are still there: %s", error)  # noqa: TRY400 - its message says all
+            await trio.sleep(SWEEP_INTERVAL)
 
 
 @asynccontextmanager
 async def open_service(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Service]:
     """Own all that answering needs. Raise ``Unavailable`` or ``SettingsError`` that says what to do."""
     async with AsyncExitStack() as stack:
-        database = None
-        if settings.database is not None:
-            database = await stack.enter_async_context(open_database(settings.database))
-        yield serve_backend(settings, await _open_backend(settings, environ, stack), database)
+        path = settings.database or default_database(environ)
+        database = await stack.enter_async_context(open_database(path))
+        service = Service(settings, await _open_backend(settings, environ, stack), database)
+        await service.recall()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(service.sweep)
+            yield service
+            nursery.cancel_scope.cancel()
+
+
+def default_database(environ: Mapping[str, str]) -> Path:
+    """Return where sessions are kept by default. Source: the XDG base directory specification."""
+    given = environ.get("XDG_STATE_HOME", "")
+    state = Path(given) if Path(given).is_absolute() else Path(environ.get("HOME", "~"), ".local", "state").expanduser()
+    return state / "cca" / "sessions.db"
+
+
+def _processes() -> int:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(MOST_PROCESSES, memory // MEMORY_PER_PROCESS))
 
 
 async def _open_backend(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Backend:

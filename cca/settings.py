@@ -9,6 +9,9 @@ from typing import Any, TypeVar, get_args
 import attrs
 from attrs import Attribute, field, frozen
 
+from cca.limits.policy import EXAMPLE, NO_LIMITS, Limits, parse_limits
+from cca.prices import prices_of
+
 T = TypeVar("T")
 
 ALIAS_PATTERNS = (
@@ -22,6 +25,19 @@ ALIAS_PATTERNS = (
     "o4*=opus",
     "*-pro=opus",
 )
+
+
+PRICES = (
+    "claude-3-5-haiku*=0.8/4/0.08/1",
+    "claude-haiku-*=1/5/0.1/1.25",
+    "claude-sonnet-5-5*=2/10/0.1/2.5",
+    "claude-sonnet-*=3/15/0.3/3.75",
+    "claude-opus-5-5*=4/20/0.2/5",
+    "claude-opus-*=5/25/0.5/6.25",
+    "claude-fable-*=10/50/1/12.5",
+    "*=4/20/0.2/5",
+)
+"""What Claude Code 2.1.330 itself counts, by its results."""
 
 
 class SettingsError(ValueError):
@@ -47,7 +63,20 @@ class Settings:
     replay: Path | None = setting(None, "answer from the recordings in this directory, without Claude Code", flag=True)
     record: Path | None = setting(None, "record every conversation into this directory", flag=True)
 
-    database: Path | None = setting(None, "keep what each request came to in this file, without its text", flag=True)
+    database: Path | None = setting(
+        None, "the file of sessions, keys and usage; else cca/sessions.db in the user's state directory", flag=True
+    )
+    keep: bool = setting(default=False, help="keep the text of requests that name no session, too", flag=True)
+    session_expiry: float = setting(86_400.0, "that a session is kept after its last use; inf keeps it")
+    session_queue: int = setting(64, "requests that may wait for one session, one of which is answered at a time")
+
+    limits: Limits = setting(NO_LIMITS, f"for all keys together, as in {EXAMPLE}", flag=True)
+    prices: tuple[str, ...] = setting(
+        PRICES, "PATTERN=INPUT/OUTPUT/CACHE_READ/CACHE_WRITE: US dollars per million tokens, first match first"
+    )
+    processes: int = setting(0, "Claude Code processes at once; 0 is one for each 400 MB of memory, and at most 8")
+    queue: int = setting(100, "requests that may wait for a process")
+    allowed_hosts: tuple[str, ...] = setting((), "further names under which clients may reach cca, as their Host says")
 
     first_event_timeout: float = setting(
         120.0, "to the model's first event; a cold cache and a long prompt take a minute"
@@ -72,6 +101,10 @@ class Settings:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise SettingsError(f"{spelled(name)} is {value:g}, and must be from {least:g} to {most:g}.")
+        try:
+            prices_of(self.prices)
+        except ValueError as error:
+            raise SettingsError(f"CCA_PRICES: {error}.") from error
         for row in self.models:
             if not re.fullmatch(r"\s*[^=\s][^=]*=\s*[^=\s][^=]*", row):
                 raise SettingsError(f"CCA_MODELS has {row!r}; each entry is PATTERN=MODEL, with commas between them.")
@@ -156,6 +189,10 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "grace": (0, 86_400),
     "body_limit": (1, math.inf),
     "retries": (0, 1000),
+    "session_expiry": (0.001, math.inf),
+    "session_queue": (0, 100_000),
+    "processes": (0, 10_000),
+    "queue": (0, 100_000),
 }
 """What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once. The
 grace is also told to a timer of the system's, which takes no infinity.
@@ -168,4 +205,5 @@ _READERS: Mapping[Any, Callable[[str], Any]] = {
     bool: _switch,
     Path: lambda given: Path(given).expanduser(),
     tuple[str, ...]: _listed,
+    Limits: parse_limits,
 }

@@ -138,6 +138,7 @@ class Dialogue:
     ignored_lines: int = field(default=0, init=False)
     _batches: deque[bytes] = field(factory=deque, init=False)
     _retry_after: float | None = field(default=None, init=False)
+    _cost_before: float = field(default=0.0, init=False)
 
     def open(self) -> bytes:
         """Return what to write first."""
@@ -176,7 +177,7 @@ class Dialogue:
 
     def _heard(self, line: Line) -> Step:
         if isinstance(self.phase, Spoken) and _ends(self.phase.message, line):
-            return self._spoken(self.phase.message, self.phase.message.stop_reason)
+            return self._spoken(self.phase.message, self.phase.message.stop_reason, None)
         match line:
             case TextPiece() | ThinkingPiece() | JsonPiece() | BlockStart():
                 return self._pass_on(line)
@@ -275,9 +276,11 @@ class Dialogue:
             case _ if line.is_error:
                 return self._fail(self._failure(line, None, line.text))
             case Recalling():
+                self._cost_before = line.total_cost or 0.0
                 return Step(write=self._say())
             case Spoken(message):
-                return self._spoken(message, message.stop_reason or line.stop_reason)
+                cost = None if line.total_cost is None else max(0.0, line.total_cost - self._cost_before)
+                return self._spoken(message, message.stop_reason or line.stop_reason, cost)
             case _:
                 return self._fail(UpstreamFailed("Claude Code ended its turn without an answer."))
 
@@ -286,10 +289,10 @@ class Dialogue:
             return too_long(said)
         return api_failure(line.status, kind, said, self._retry_after)
 
-    def _spoken(self, message: WholeMessage, reason: str | None) -> Step:
+    def _spoken(self, message: WholeMessage, reason: str | None, cost: float | None) -> Step:
         start = MessageStart(message.id, message.model, message.usage)
         said = (event for piece in message.pieces for event in _events(piece))
-        return self._finish((_started(start), *said), reason, message.stop_sequence, usage_of(message.usage))
+        return self._finish((_started(start), *said), reason, message.stop_sequence, usage_of(message.usage), cost)
 
     def _retry(self, line: ApiRetry) -> Step:
         if isinstance(self.phase, Saying):
@@ -310,12 +313,19 @@ class Dialogue:
         if seconds > 0:
             self._retry_after = max(self._retry_after or 0.0, seconds)
 
-    def _finish(self, said: tuple[Event, ...], reason: str | None, sequence: str | None, usage: Usage) -> Step:
+    def _finish(
+        self,
+        said: tuple[Event, ...],
+        reason: str | None,
+        sequence: str | None,
+        usage: Usage,
+        cost: float | None = None,
+    ) -> Step:
         known = STOP_REASONS.get(reason or "")
         if known is None:
             return self._fail(UpstreamFailed(f"The model stopped for a reason that cca does not know: {reason}"))
         self.phase = Over()
-        return Step(events=(*said, Finished(known, sequence, usage)))
+        return Step(events=(*said, Finished(known, sequence, usage, cost)))
 
     def _fail(self, error: CcaError) -> Step:
         self.phase = Over()

@@ -92,11 +92,14 @@ class WholeMessage:
 
 @frozen
 class TurnResult:
+    """``total_cost`` is in US dollars, of all that the process has done so far."""
+
     is_error: bool
     status: int | None
     text: str
     stop_reason: str | None
     terminal_reason: str | None
+    total_cost: float | None = None
 
 
 @frozen
@@ -296,6 +299,7 @@ def _result(frame: Mapping[str, Json]) -> Line:
         text=_may(frame, "result", str) or "",
         stop_reason=_may(frame, "stop_reason", str),
         terminal_reason=_may(frame, "terminal_reason", str),
+        total_cost=_number(frame, "total_cost_usd"),
     )
 
 

@@ -28,6 +28,9 @@ APPLICATION_ID = 0x63636131
 BUSY_TIMEOUT = 5.0
 """Seconds that a transaction waits for another program that has the file open."""
 
+Connection: TypeAlias = sqlite3.Connection
+"""For those who write transactions outside of the store."""
+
 Transaction = Callable[[sqlite3.Connection], T]
 
 Identity: TypeAlias = tuple[int, int]

@@ -4,24 +4,26 @@ The status line goes out with the first event, so that an answer which fails bef
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from functools import partial
+from typing import TypeAlias
 
 import orjson
 import trio
 from quart import Response, g, request
 
 from cca.dialects.contract import Ask, Dialect, StreamEncoder, WholeEncoder
-from cca.exchange import CHANNEL_SIZE, converse
+from cca.exchange import CHANNEL_SIZE
 from cca.model import Event, Failed, Finished
+from cca.request import Request, attend
 from cca.service import Service
-from cca.store.exchanges import Tally
 from cca.web import sse
 from cca.web.access import check_media_type
 from cca.web.body import has_body, read_body
-from cca.web.ending import Ending, stopped
+from cca.web.ending import Bound, Ending
 from cca.web.scope import request_nursery
+from cca.web.sessions import SESSION_HEADER, named_session
 
 IGNORED_LIMIT = 2000
 """Characters of ``x-cca-ignored``: a request may name more than a client takes in a header."""
@@ -40,24 +42,30 @@ STREAM_HEADERS = {
 
 Events = trio.MemoryReceiveChannel[Event]
 
+Bounding: TypeAlias = Callable[[], AbstractContextManager[Bound]]
+
 
 async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response:
     """Return the response to the current request. Raise what ``web.refusal`` makes a response of."""
     if has_body():
         check_media_type(request.mimetype)
+    session = named_session()
     ask = await _ask(dialect, await read_body(), service)
     sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
-    request_nursery().start_soon(_converse, service, dialect, ask, sender)
+    asked = Request(g.request_id, g.principal, dialect.name, ask, session)
+    request_nursery().start_soon(attend, service, asked, sender)
     first = await events.receive()
     if isinstance(first, Failed):
         raise first.error
     if ask.stream:
         encoder = dialect.stream(ask, service.stamp())
-        body = _stream(first, events, encoder, service.settings.heartbeat, ending)
+        body = _stream(first, events, encoder, service.settings.heartbeat, partial(ending.bound, g.principal.key_id))
         response = Response(body, headers=STREAM_HEADERS)
     else:
         response = await _whole(first, events, dialect.whole(ask, service.stamp()))
     response.headers.update(_ignored(ask))
+    if session is not None:
+        response.headers[SESSION_HEADER] = session
     return response
 
 
@@ -65,16 +73,6 @@ async def _ask(dialect: Dialect, body: bytes, service: Service) -> Ask:
     if len(body) < LARGE_BODY:
         return dialect.decode(body, service.catalogue)
     return await trio.to_thread.run_sync(dialect.decode, body, service.catalogue, abandon_on_cancel=True)
-
-
-async def _converse(service: Service, dialect: Dialect, ask: Ask, sender: trio.MemorySendChannel[Event]) -> None:
-    """Converse, and keep what it came to, however it ended."""
-    tally = Tally(g.request_id, service.now(), dialect.name, ask.conversation.model, trio.current_time())
-    note = partial(tally.note, trio.current_time)
-    try:
-        await converse(service.backend, ask.conversation, service.deadlines, service.now, sender, note)
-    finally:
-        await service.keep(tally.exchange(trio.current_time()))
 
 
 async def _whole(first: Event, events: Events, encoder: WholeEncoder) -> Response:
@@ -89,7 +87,7 @@ async def _whole(first: Event, events: Events, encoder: WholeEncoder) -> Respons
 
 
 async def _stream(
-    first: Event, events: Events, encoder: StreamEncoder, heartbeat: float, ending: Ending
+    first: Event, events: Events, encoder: StreamEncoder, heartbeat: float, bound: Bounding
 ) -> AsyncIterator[bytes]:
     event: Event | None = first
     while True:
@@ -100,14 +98,14 @@ async def _stream(
             yield b"".join(sse.render(encoder.encode(each)) for each in together)
             if isinstance(together[-1], Finished | Failed):
                 return
-        event = await _next(events, heartbeat, ending)
+        event = await _next(events, heartbeat, bound)
 
 
-async def _next(events: Events, heartbeat: float, ending: Ending) -> Event | None:
+async def _next(events: Events, heartbeat: float, bound: Bounding) -> Event | None:
     """Return the next event, ``None`` after a heartbeat of silence, a failure at the end of the server's grace time."""
-    with ending.bound() as ended, trio.move_on_after(heartbeat):
+    with bound() as ended, trio.move_on_after(heartbeat):
         return await events.receive()
-    return Failed(stopped()) if ended.cancelled_caught else None
+    return Failed(ended.error) if ended.cancelled_caught else None
 
 
 def _waiting(events: Events) -> Iterator[Event]:

@@ -11,12 +11,14 @@ from quart_trio import QuartTrio
 from cca.dialects import DIALECTS
 from cca.dialects.contract import Dialect
 from cca.dialects.openai import model_object, models_list
+from cca.keys import NOBODY
 from cca.model import Json
 from cca.service import Service
 from cca.version import VERSION
+from cca.web import sessions, usage
 from cca.web.access import Caller, admit
 from cca.web.answer import answer
-from cca.web.ending import Ending, stopped
+from cca.web.ending import Ending
 from cca.web.refusal import refuse
 from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope
 
@@ -57,6 +59,16 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
         ("/v1/models/<path:name>", _model),
     ):
         _route(app, path, "GET", view)
+    for method, path, serve in (
+        ("GET", "/v1/sessions", sessions.list_sessions),
+        ("GET", "/v1/sessions/<id>", sessions.get_session),
+        ("PATCH", "/v1/sessions/<id>", sessions.change_session),
+        ("DELETE", "/v1/sessions/<id>", sessions.delete_session),
+        ("GET", "/v1/sessions/<id>/turns", sessions.list_turns),
+        ("POST", "/v1/sessions/<id>/fork", sessions.fork_session),
+        ("GET", "/v1/usage", usage.get_usage),
+    ):
+        _route(app, path, method, partial(_with_service, serve))
     for dialect in DIALECTS:
         _route(app, dialect.path, "POST", partial(_answer, dialect))
     return app
@@ -79,6 +91,7 @@ def _route(app: CcaApp, path: str, method: str, view: Callable[..., Awaitable[Re
 
 async def _admit() -> None:
     g.request_id = _app().request_id()
+    g.principal = NOBODY
     # Of a socket that is a file, a server may give the path, and no port.
     address, port = request.scope.get("server") or (None, None)
     admit(
@@ -107,9 +120,13 @@ async def _models() -> Response:
 
 async def _answer(dialect: Dialect) -> Response:
     app = _app()
-    with app.ending.bound():
+    with app.ending.bound(g.principal.key_id) as ended:
         return await answer(app.service, dialect, app.ending)
-    raise stopped()
+    raise ended.error
+
+
+async def _with_service(serve: Callable[..., Awaitable[Response]], **arguments: str) -> Response:
+    return await serve(_app().service, **arguments)
 
 
 async def _model(name: str) -> Response:

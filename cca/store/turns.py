@@ -1,0 +1,133 @@
+"""Turns of a session as JSON, and a session's history back from them. Pure.
+
+A part is as the model has it, with its ``type``. Two kinds are kept that no history has: a ``thinking``, whose
+signature only the process had, and a ``tool_use`` with ``partial_json``, whose answer broke off in its arguments.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Literal, TypeAlias, assert_never
+
+import orjson
+from attrs import asdict, frozen
+
+from cca.message import Called, Message, Said, Thought
+from cca.model import AssistantPart, AssistantTurn, Json, Turn, Usage, UserPart, UserTurn
+from cca.model_json import model_converter
+
+Status: TypeAlias = Literal["completed", "incomplete", "undelivered"]
+"""Of an exchange and its turns: the client got the answer to its end, some of it, or nothing.
+
+The last one is kept, and is not part of the history: the client will ask again.
+"""
+
+Role: TypeAlias = Literal["user", "assistant"]
+
+_CONVERTER = model_converter("type")
+
+
+@frozen
+class Row:
+    """A turn as it is kept: ``content`` and ``answer`` are JSON."""
+
+    role: Role
+    content: str
+    answer: str | None = None
+
+
+@frozen
+class Answered:
+    """What an answer came to. Times are in seconds, the cost in US dollars; ``outcome`` is as an exchange has it."""
+
+    model: str
+    outcome: str
+    first_event: float | None
+    duration: float
+    usage: Usage
+    cost: float
+
+
+def user_rows(turns: Iterable[Turn]) -> Iterator[Row]:
+    """Yield the rows of what a client sent: user turns, and what it says that the assistant said."""
+    for turn in turns:
+        kinds = UserPart if isinstance(turn, UserTurn) else AssistantPart
+        content = [_CONVERTER.unstructure(part, kinds) for part in turn.content]
+        yield Row("user" if isinstance(turn, UserTurn) else "assistant", _text(content))
+
+
+def answer_row(message: Message, answered: Answered) -> Row:
+    return Row("assistant", _text([_part(part) for part in message.parts]), _text(asdict(answered)))
+
+
+def is_of_use(message: Message) -> bool:
+    """Whether a client that got ``message``, cut off where it is, would go on from it."""
+    return bool(message.said.strip())
+
+
+def history(rows: Iterable[tuple[str, str, str]]) -> tuple[Turn, ...]:
+    """Return the turns of rows of role, status and content, oldest first: those that the client knows of."""
+    turns: list[Turn] = []
+    for role, status, content in rows:
+        if status != "undelivered":
+            parts = [part for part in orjson.loads(content) if _is_history(part, status)]
+            if role == "user":
+                turns.append(UserTurn(_CONVERTER.structure(parts, tuple[UserPart, ...])))
+            else:
+                turns.append(AssistantTurn(_CONVERTER.structure(parts, tuple[AssistantPart, ...])))
+    return tuple(turns)
+
+
+def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+    """Return ``turns`` as a conversation has them: alternating, none of them empty."""
+    said = (turn for turn in turns if turn.content)
+    return tuple(_join(list(neighbours)) for _, neighbours in groupby(said, type))
+
+
+def _join(turns: list[Turn]) -> Turn:
+    match turns:
+        case [turn]:
+            return turn
+        case [UserTurn(), *_]:
+            return UserTurn(tuple(part for turn in turns if isinstance(turn, UserTurn) for part in turn.content))
+        case _:
+            return AssistantTurn(
+                tuple(part for turn in turns if isinstance(turn, AssistantTurn) for part in turn.content)
+            )
+
+
+def _is_history(part: Json, status: str) -> bool:
+    match part:
+        case {"type": "thinking"} | {"partial_json": _}:
+            return False
+        case {"type": "tool_use"}:
+            # A client that did not get the answer's end cannot have answered its calls.
+            return status == "completed"
+        case {"type": "text", "text": str(text)}:
+            # Claude Code drops an assistant's text of white space, and joins what is around it.
+            return bool(text.strip())
+        case _:
+            return True
+
+
+def _part(part: Said | Thought | Called) -> Json:
+    match part:
+        case Said():
+            return {"type": "text", "text": part.text}
+        case Thought():
+            return {"type": "thinking", "text": part.text}
+        case Called(id, name):
+            return {"type": "tool_use", "id": id, "name": name, **_arguments(part.arguments)}
+        case _:
+            assert_never(part)
+
+
+def _arguments(text: str) -> Json:
+    try:
+        value = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        value = None
+    return {"input": value} if isinstance(value, dict) else {"partial_json": text}
+
+
+def _text(value: Json) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,105 @@
+"""What one request comes to, counted up as its events go out."""
+
+from collections.abc import Callable
+
+from attrs import define, evolve, field
+
+from cca.estimate import BYTES_PER_TOKEN
+from cca.message import Message
+from cca.model import Event, Failed, Finished, Usage
+from cca.prices import Prices
+from cca.store.exchanges import Exchange
+from cca.store.turns import Answered, Status, is_of_use
+
+ABANDONED = "abandoned"
+"""The outcome of a request whose client left."""
+
+
+@define
+class Tally:
+    """``began`` and what ``time`` returns are of one clock, in seconds; ``began_at`` is the wall clock."""
+
+    request_id: str
+    began_at: float
+    dialect: str
+    key: str | None
+    model: str
+    prices: Prices
+    time: Callable[[], float]
+    message: Message = field(factory=Message, init=False)
+    began: float = field(init=False)
+    outcome: str = field(default=ABANDONED, init=False)
+    _first_event: float | None = field(default=None, init=False)
+    _cost: float | None = field(default=None, init=False)
+
+    @began.default
+    def _now(self) -> float:
+        return self.time()
+
+    def note(self, event: Event) -> None:
+        """Take in an event that goes out."""
+        if self._first_event is None:
+            self._first_event = self.time() - self.began
+        self.message.take(event)
+        match event:
+            case Finished(stop_reason, _, _, cost):
+                self.outcome, self._cost = stop_reason, cost
+            case Failed(error):
+                self.outcome = str(error.status)
+            case _:
+                pass
+
+    @property
+    def begun(self) -> bool:
+        """Whether the model began to answer."""
+        return bool(self.message.model)
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens. Of an answer without an end they are what went out, roughly, where that is more."""
+        counted = self.message.usage
+        if self.message.stop_reason is not None:
+            return counted
+        size = sum(len(piece.encode()) for part in self.message.parts for piece in part.pieces)
+        return evolve(counted, output_tokens=max(counted.output_tokens, size // BYTES_PER_TOKEN))
+
+    @property
+    def tokens(self) -> int:
+        usage = self.usage
+        return usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens + usage.output_tokens
+
+    @property
+    def cost(self) -> float:
+        """In US dollars: what Claude Code said, or else what the tokens cost by the table of prices."""
+        return self.prices.cost(self.message.model or self.model, self.usage) if self._cost is None else self._cost
+
+    def status(self, *, stream: bool) -> Status:
+        """Return what the client has of the answer."""
+        if self.message.stop_reason is not None and self.outcome == self.message.stop_reason:
+            return "completed"
+        return "incomplete" if stream and is_of_use(self.message) else "undelivered"
+
+    def exchange(self) -> Exchange:
+        return Exchange(
+            self.request_id,
+            self.began_at,
+            self.dialect,
+            self.key,
+            self.message.model or self.model,
+            self.outcome,
+            self._first_event,
+            self.time() - self.began,
+            self.cost,
+            self.usage,
+        )
+
+    def answered(self) -> Answered:
+        exchange = self.exchange()
+        return Answered(
+            exchange.model,
+            exchange.outcome,
+            exchange.first_event,
+            exchange.duration,
+            exchange.usage,
+            exchange.cost,
+        )

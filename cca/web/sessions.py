@@ -1,0 +1,261 @@
+"""The session API: what there is, what was said in it, and what becomes of it. Each owner has its own."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+import orjson
+from attrs import fields, frozen
+from cattrs import Converter
+from quart import Response, g, request
+
+from cca.errors import BadRequest, NotFound
+from cca.model import Json
+from cca.service import Service
+from cca.store import sessions
+from cca.store.database import Connection
+from cca.store.sessions import KeptTurn, Name, Session
+from cca.web.access import check_media_type
+from cca.web.body import has_body, read_body
+from cca.wire import Body, decode_json, or_null, strict_converter, structure
+
+T = TypeVar("T", bound=Body)
+
+SESSION_HEADER = "x-session-id"
+
+PAGE = 20
+"""Items on a page, unless ``limit`` says otherwise."""
+
+MOST_ON_PAGE = 100
+
+TITLE_LIMIT = 500
+"""Characters of a title."""
+
+MOST_EXPIRY = 10 * 365 * 86_400.0
+"""Seconds: what is to be kept for longer than ten years need not expire."""
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+@frozen(kw_only=True)
+class Change(Body):
+    """A ``PATCH``. What it leaves out stays as it is; ``expires_after`` is in seconds, and null keeps the session."""
+
+    title: str | None = None
+    expires_after: float | None = None
+
+
+@frozen(kw_only=True)
+class Fork(Body):
+    """``turns`` is how many of the first ones the new session gets: all of them, unless it says so."""
+
+    id: str | None = None
+    title: str | None = None
+    turns: int | None = None
+
+
+def named_session() -> str | None:
+    """Return the session that the request names. Raise ``BadRequest`` for a name that is none, and for two."""
+    match request.headers.getlist(SESSION_HEADER):
+        case []:
+            return None
+        case [name] if _ID.fullmatch(name):
+            return str(name)
+        case _:
+            raise BadRequest(
+                f"{SESSION_HEADER} must be one name of 1 to 128 letters, digits, dots, dashes and underscores.",
+                code="invalid_session_id",
+            )
+
+
+async def list_sessions(service: Service) -> Response:
+    limit = _limit()
+    after = request.args.get("after")
+
+    def read(connection: Connection) -> list[Session]:
+        now = service.now()
+        behind = None if after is None else _found(connection, _name(after), now)
+        return sessions.page(connection, g.principal.owner, now, limit + 1, behind)
+
+    found = await service.database.read(read)
+    return _list([session_object(session) for session in found[:limit]], has_more=len(found) > limit)
+
+
+async def get_session(service: Service, id: str) -> Response:  # noqa: A002
+    name = _name(id)
+    return _json(
+        session_object(await service.database.read(lambda connection: _found(connection, name, service.now())))
+    )
+
+
+async def change_session(service: Service, id: str) -> Response:  # noqa: A002
+    """Set the title, and how long the session is kept."""
+    given, sent = await _sent(Change)
+    _check(sent.title, sent.expires_after)
+
+    def write(connection: Connection) -> Session:
+        now = service.now()
+        session = _found(connection, _name(id), now)
+        title = sent.title if "title" in given else session.title
+        expires_after = sent.expires_after if "expires_after" in given else session.expires_after
+        sessions.change(connection, session, title, expires_after)
+        return sessions.find(connection, _name(id), now) or session
+
+    return _json(session_object(await service.database.write(write)))
+
+
+async def delete_session(service: Service, id: str) -> Response:  # noqa: A002
+    """Delete a session. No text of it is left in the file."""
+    name = _name(id)
+    await service.database.erase(
+        lambda connection: sessions.remove(connection, _found(connection, name, service.now()))
+    )
+    return _json({"id": id, "object": "session.deleted", "deleted": True})
+
+
+async def list_turns(service: Service, id: str) -> Response:  # noqa: A002
+    limit, after = _limit(), _position(request.args.get("after"))
+    name = _name(id)
+
+    def read(connection: Connection) -> list[KeptTurn]:
+        return sessions.turns(connection, _found(connection, name, service.now()), limit + 1, after)
+
+    found = await service.database.read(read)
+    return _list([turn_object(turn) for turn in found[:limit]], has_more=len(found) > limit)
+
+
+async def fork_session(service: Service, id: str) -> Response:  # noqa: A002
+    """Copy a session, or the first turns of it, to a new one that goes its own way."""
+    _, sent = await _sent(Fork)
+    _check(sent.title, None)
+    source_name = _name(id)
+    target_name = Name(g.principal.owner, _new_id(sent.id, service))
+
+    def write(connection: Connection) -> Session:
+        now = service.now()
+        source = _found(connection, source_name, now)
+        count = source.turns if sent.turns is None else sent.turns
+        if not 0 <= count <= source.turns:
+            raise BadRequest(f"turns must be from 0 to {source.turns}, and is {count}.", param="turns")
+        target = sessions.begin(connection, target_name, now, source.expires_after)
+        sessions.copy_turns(connection, source, target, count)
+        sessions.change(connection, target, sent.title or source.title, source.expires_after)
+        return _found(connection, target_name, now)
+
+    return _json(session_object(await service.database.write(write)))
+
+
+def session_object(session: Session) -> Json:
+    """Return a session on the wire. Times are in whole seconds, as OpenAI's APIs have them."""
+    return {
+        "id": session.id,
+        "object": "session",
+        "title": session.title,
+        "created_at": int(session.created_at),
+        "updated_at": int(session.updated_at),
+        "expires_after": session.expires_after,
+        "expires_at": None if session.expires_at is None else math.ceil(session.expires_at),
+        "turns": session.turns,
+    }
+
+
+def turn_object(turn: KeptTurn) -> Json:
+    answer = {} if turn.answer is None else {"answer": orjson.loads(turn.answer)}
+    return {
+        "id": turn.id,
+        "object": "session.turn",
+        "position": turn.position,
+        "role": turn.role,
+        "content": orjson.loads(turn.content),
+        "created_at": int(turn.created_at),
+        "status": turn.status,
+        **answer,
+    }
+
+
+def _name(id: str) -> Name:  # noqa: A002
+    """Return a session's name. Raise ``NotFound`` for an id that is none: there is no such session, either."""
+    if _ID.fullmatch(id) is None:
+        raise _unknown()
+    return Name(g.principal.owner, id)
+
+
+def _found(connection: Connection, name: Name, now: float) -> Session:
+    session = sessions.find(connection, name, now)
+    if session is None:
+        raise _unknown()
+    return session
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such session. GET /v1/sessions lists those there are.", code="session_not_found")
+
+
+def _new_id(given: str | None, service: Service) -> str:
+    if given is None:
+        return f"session_{service.new_id()}"
+    if _ID.fullmatch(given) is None:
+        raise BadRequest("id must be 1 to 128 letters, digits, dots, dashes and underscores.", param="id")
+    return given
+
+
+async def _sent(kind: type[T]) -> tuple[Mapping[str, Json], T]:
+    """Return the body as it was sent and as a ``kind``; one that is empty says nothing."""
+    if not has_body():
+        return {}, kind()
+    check_media_type(request.mimetype)
+    given = decode_json(await read_body())
+    sent = structure(_CONVERTER, given, kind)
+    unknown = next(iter(sent.extra), None)
+    if unknown is not None:
+        known = ", ".join(field.name for field in fields(kind) if field.name != "extra")
+        raise BadRequest(
+            f"{unknown[:100]} is not known here; possible are {known}.",
+            param=unknown[:100],
+            code="unknown_parameter",
+        )
+    return given, sent
+
+
+def _check(title: str | None, expires_after: float | None) -> None:
+    if title is not None and len(title) > TITLE_LIMIT:
+        raise BadRequest(f"title may have {TITLE_LIMIT} characters, and has {len(title)}.", param="title")
+    if expires_after is not None and not 1 <= expires_after <= MOST_EXPIRY:
+        raise BadRequest(
+            f"expires_after must be from 1 to {MOST_EXPIRY:.0f} seconds, or null to keep the session.",
+            param="expires_after",
+        )
+
+
+def _limit() -> int:
+    given = request.args.get("limit", str(PAGE))
+    if not re.fullmatch(r"[0-9]{1,3}", given, re.ASCII) or not 1 <= int(given) <= MOST_ON_PAGE:
+        raise BadRequest(f"limit must be from 1 to {MOST_ON_PAGE}.", param="limit", code="invalid_value")
+    return int(given)
+
+
+def _position(after: str | None) -> int:
+    if after is None:
+        return -1
+    if not re.fullmatch(r"[0-9]{1,9}", after, re.ASCII):
+        raise BadRequest("after must be the position of a turn, as its last page has it.", param="after")
+    return int(after)
+
+
+def _list(items: list[Json], *, has_more: bool) -> Response:
+    return _json({"object": "list", "data": items, "has_more": has_more})
+
+
+def _json(body: Json) -> Response:
+    return Response(orjson.dumps(body), content_type="application/json")
+
+
+def _converter() -> Converter:
+    converter = strict_converter()
+    for optional, kind in ((str | None, str), (float | None, float), (int | None, int)):
+        converter.register_structure_hook(optional, or_null(converter.get_structure_hook(kind)))
+    return converter
+
+
+_CONVERTER = _converter()

@@ -1,0 +1,66 @@
+"""What was used: a key's own, or everybody's for an admin and on a machine without keys."""
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from attrs import asdict
+from quart import Response, g, request
+
+from cca.errors import BadRequest
+from cca.service import Service
+from cca.store.usage import GROUPINGS, Grouping, report
+
+DAYS = 30
+"""That a report covers, unless ``start`` says otherwise."""
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+async def get_usage(service: Service) -> Response:
+    """Return the sums from ``start`` to before ``end``, days in UTC, grouped by ``group_by``."""
+    tomorrow = datetime.fromtimestamp(service.now(), UTC).date() + timedelta(days=1)
+    end = _day("end") or datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC)
+    start = _day("start") or end - timedelta(days=DAYS)
+    by = _grouping()
+    key = None if g.principal.may("admin") else g.principal.key_id
+    rows = await service.database.read(
+        lambda connection: report(connection, start.timestamp(), end.timestamp(), by, key)
+    )
+    shown = [{name: value for name, value in asdict(row).items() if name not in _left_out(by)} for row in rows]
+    body = {
+        "object": "usage",
+        "start": f"{start:%Y-%m-%d}",
+        "end": f"{end:%Y-%m-%d}",
+        "group_by": list(by),
+        "data": shown,
+    }
+    return Response(orjson.dumps(body), content_type="application/json")
+
+
+def _left_out(by: tuple[Grouping, ...]) -> set[str]:
+    absent: set[str] = {name for name in GROUPINGS if name not in by}
+    return absent | {"key_name"} if "key" in absent else absent
+
+
+def _day(name: str) -> datetime | None:
+    given = request.args.get(name)
+    if given is None:
+        return None
+    with suppress(ValueError):
+        if _DAY.fullmatch(given):
+            return datetime.fromisoformat(given).replace(tzinfo=UTC)
+    raise BadRequest(f"{name} must be a day, as in 2026-11-22.", param=name, code="invalid_value")
+
+
+def _grouping() -> tuple[Grouping, ...]:
+    given = request.args.get("group_by", "day")
+    named = [name for name in given.split(",") if name]
+    if any(name not in GROUPINGS for name in named):
+        raise BadRequest(
+            f"group_by is any of {', '.join(GROUPINGS)}, with commas between them.",
+            param="group_by",
+            code="invalid_value",
+        )
+    return tuple(name for name in GROUPINGS if name in named)
