@@ -19,8 +19,12 @@ from cca.web import sessions, usage
 from cca.web.access import Caller, admit
 from cca.web.answer import answer
 from cca.web.ending import Ending
+from cca.web.rate_headers import rate_headers
 from cca.web.refusal import refuse
 from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope
+
+
+_ANSWERING = frozenset(dialect.path for dialect in DIALECTS)
 
 
 class CcaApp(QuartTrio):
@@ -106,6 +110,11 @@ async def _admit() -> None:
 
 async def _identify(response: Response) -> Response:
     response.headers["x-request-id"] = g.request_id
+    if request.path in _ANSWERING and "principal" in g:
+        service, principal = _app().service, g.principal
+        standing = service.limiter.standing(principal.key_id, principal.limits)
+        if standing is not None:
+            response.headers.update(rate_headers(standing, service.now()))
     return response
 
 
