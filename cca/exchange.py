@@ -7,6 +7,7 @@ unless the task is cancelled; the process is dead by the time the task ends.
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import trio
 from attrs import define, field, frozen
@@ -98,11 +99,23 @@ async def answer_on(
             await answer.fail(InternalError("A fault in cca ended the answer; its log says more."))
 
 
+async def converse(
+    backend: Backend,
+    conversation: Conversation,
+    deadlines: Deadlines,
+    now: Callable[[], float],
+    events: trio.MemorySendChannel[Event],
+    note: Callable[[Event], None] = lambda _: None,
+) -> None:
+    """Answer ``conversation`` on ``events``, as ``answer_on`` and ``hold`` do, and keep nothing of it."""
+    await answer_on(events, partial(hold, backend, conversation, deadlines, now), note)
+
+
 async def settled() -> None:
     """Settle an answer of which nothing needs to be kept before its end is told."""
 
 
-async def converse(
+async def hold(
     backend: Backend,
     conversation: Conversation,
     deadlines: Deadlines,
@@ -117,12 +130,12 @@ async def converse(
     dialogue = Dialogue(conversation, now())
     with trio.move_on_after(deadlines.answer) as whole:
         async with backend.open(conversation) as process:
-            await _hold(dialogue, process, deadlines, answer, settle)
+            await _relay(dialogue, process, deadlines, answer, settle)
     if whole.cancelled_caught:
         raise DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
 
 
-async def _hold(
+async def _relay(
     dialogue: Dialogue,
     process: Process,
     deadlines: Deadlines,

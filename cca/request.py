@@ -18,7 +18,7 @@ from attrs import frozen
 from cca.dialects.contract import Ask
 from cca.errors import CcaError
 from cca.estimate import estimated_tokens
-from cca.exchange import Answer, answer_on, converse, settled
+from cca.exchange import Answer, answer_on, hold, settled
 from cca.keys import Principal
 from cca.model import Event
 from cca.service import Service
@@ -66,7 +66,7 @@ async def _answer(service: Service, request: Request, tally: Tally, answer: Answ
             async with service.gate.slot():
                 settle = settled if session is None else partial(session.keep, tally, stream=request.ask.stream)
                 try:
-                    await converse(service.backend, conversation, service.deadlines, service.now, answer, settle)
+                    await hold(service.backend, conversation, service.deadlines, service.now, answer, settle)
                 finally:
                     grant.settle(tally.tokens, tally.cost)
                     await _keep(service, session, tally, stream=request.ask.stream)
