@@ -1,19 +1,22 @@
-"""Who may ask: programs of this machine, under its own names, and no web page.
+"""Who may ask, and for what: programs of this machine, whoever has a key, and no web page.
 
 A page that a browser shows can send requests to loopback, from its own origin or through a name that it makes point
 here. The ``Host`` of the second, and the ``Origin`` of both, give them away.
 """
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from attrs import frozen
 
 from cca.errors import Forbidden, UnsupportedMediaType
+from cca.keys import Principal
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
-_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?", re.ASCII | re.IGNORECASE)
+HTTP_PORT = 80
+
+_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?", re.ASCII | re.IGNORECASE)
 
 
 @frozen
@@ -29,26 +32,44 @@ class Caller:
     port: int | None
 
 
-def admit(caller: Caller) -> None:
-    """Raise ``Forbidden`` for whoever is not a program on this machine."""
-    if caller.address is not None and not _is_loopback(caller.address):
+@frozen
+class Door:
+    """Whether a key is asked for, and the further names that cca then has."""
+
+    guarded: bool
+    names: tuple[str, ...] = ()
+
+
+def admit(caller: Caller, door: Door) -> None:
+    """Raise ``Forbidden`` for a web page, and while no key is asked for, for who is not a program on this machine."""
+    if not door.guarded and caller.address is not None and not _is_loopback(caller.address):
         raise Forbidden(
-            "cca answers on loopback only: whoever reaches it uses its Claude account. "
-            "Bind the server that runs it to 127.0.0.1, and ask there.",
+            "cca has no API key, and answers on loopback only: whoever reaches it uses its Claude account. "
+            "Create a key with `cca keys create`, or bind the server that runs it to 127.0.0.1 and ask there.",
             code="address_not_allowed",
         )
     match caller.hosts:
-        case [host] if _is_local(host, caller.port):
+        case [host] if _is_ours(host.lower(), caller, door):
             pass
         case _:
             raise Forbidden(
-                "The Host header does not name this machine; use http://localhost or http://127.0.0.1 with cca's port.",
+                "The Host header does not name this machine; use http://localhost or http://127.0.0.1 with cca's port. "
+                "Further names are those in CCA_ALLOWED_HOSTS, once there is an API key.",
                 code="host_not_allowed",
             )
     if caller.origins:
         raise Forbidden(
             "cca does not answer web pages (the request has an Origin header); ask from a program.",
             code="origin_not_allowed",
+        )
+
+
+def authorize(principal: Principal, scope: str) -> None:
+    """Raise ``Forbidden`` for a key that is not for ``scope``."""
+    if not principal.may(scope):
+        raise Forbidden(
+            f"This API key is not for this: it lacks the scope {scope!r}. Use one that was created with it.",
+            code="insufficient_scope",
         )
 
 
@@ -59,17 +80,38 @@ def check_media_type(media_type: str) -> None:
         raise UnsupportedMediaType(f"The content type must be application/json, {said}.")
 
 
-def _is_loopback(address: str) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
-    return (mapped or ip).is_loopback
+def _is_ours(host: str, caller: Caller, door: Door) -> bool:
+    """Return whether ``host`` is a name of cca's: a local one, and for those with keys its address, or one in settings.
 
-
-def _is_local(host: str, port: int | None) -> bool:
+    The port must be cca's, but for the last: whoever gave cca a name may have a proxy at another port.
+    """
     named = _HOST.fullmatch(host)
-    return named is not None and (port is None or int(named[2] or 80) == port)
+    if named is None:
+        return False
+    right_port = caller.port is None or int(named[2] or HTTP_PORT) == caller.port
+    if named[1] in LOCAL_NAMES:
+        return right_port
+    if not door.guarded:
+        return False
+    if {host, named[1]} & {name.lower() for name in door.names}:
+        return True
+    return right_port and caller.address is not None and _is_reached(named[1], caller.address)
+
+
+def _is_reached(name: str, address: str) -> bool:
+    literal, reached = _ip(name.strip("[]")), _ip(address)
+    return literal is not None and literal == reached and not literal.is_unspecified
+
+
+def _is_loopback(address: str) -> bool:
+    ip = _ip(address)
+    return address == "localhost" or (ip is not None and ip.is_loopback)
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that ``text`` is, without its zone, and IPv4 as what it is."""
+    try:
+        ip = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip

@@ -11,30 +11,35 @@ from quart_trio import QuartTrio
 from cca.dialects import DIALECTS
 from cca.dialects.contract import Dialect
 from cca.dialects.openai import model_object, models_list
-from cca.keys import NOBODY
+from cca.keys import ADMIN, NOBODY
 from cca.model import Json
 from cca.service import Service
 from cca.version import VERSION
 from cca.web import sessions, usage
-from cca.web.access import Caller, admit
+from cca.web.access import Caller, Door, admit, authorize
 from cca.web.answer import answer
+from cca.web.credentials import credentials
 from cca.web.ending import Ending
 from cca.web.rate_headers import rate_headers
 from cca.web.refusal import refuse
 from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope
 
-
 _ANSWERING = frozenset(dialect.path for dialect in DIALECTS)
 
 
+PUBLIC = ""
+"""In place of a scope: such a route asks nobody for a key."""
+
+
 class CcaApp(QuartTrio):
-    """The ASGI application. ``service`` is there while it serves."""
+    """The ASGI application. ``service`` is there while it serves; ``scopes`` has the scope of each endpoint."""
 
     asgi_http_class = RequestScope
     asgi_websocket_class = RefusedWebsocket
     request_class = NurseryRequest
     service: Service
     ending: Ending
+    scopes: dict[str, str]
 
     def request_id(self) -> str:
         return f"req_{self.service.new_id()}"
@@ -44,6 +49,7 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
     """Return the application, still without its service."""
     app = CcaApp("cca", static_folder=None)
     app.ending = Ending()
+    app.scopes = {}
     # A path with a slash too many is no route, and no redirect: a POST would not survive that.
     app.url_map.merge_slashes = False
     app.config.update(
@@ -56,25 +62,25 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
     app.before_request(_admit)
     app.after_request(_identify)
     app.register_error_handler(Exception, refuse)
-    for path, view in (
-        ("/", _health),
-        ("/health", _health),
-        ("/v1/models", _models),
-        ("/v1/models/<path:name>", _model),
+    for method, path, view, scope in (
+        ("GET", "/", _health, PUBLIC),
+        ("GET", "/health", _health, PUBLIC),
+        ("GET", "/v1/models", _models, "chat"),
+        ("GET", "/v1/models/<path:name>", _model, "chat"),
     ):
-        _route(app, path, "GET", view)
-    for method, path, serve in (
-        ("GET", "/v1/sessions", sessions.list_sessions),
-        ("GET", "/v1/sessions/<id>", sessions.get_session),
-        ("PATCH", "/v1/sessions/<id>", sessions.change_session),
-        ("DELETE", "/v1/sessions/<id>", sessions.delete_session),
-        ("GET", "/v1/sessions/<id>/turns", sessions.list_turns),
-        ("POST", "/v1/sessions/<id>/fork", sessions.fork_session),
-        ("GET", "/v1/usage", usage.get_usage),
+        _route(app, method, path, view, scope)
+    for method, path, serve, scope in (
+        ("GET", "/v1/sessions", sessions.list_sessions, "sessions"),
+        ("GET", "/v1/sessions/<id>", sessions.get_session, "sessions"),
+        ("PATCH", "/v1/sessions/<id>", sessions.change_session, "sessions"),
+        ("DELETE", "/v1/sessions/<id>", sessions.delete_session, "sessions"),
+        ("GET", "/v1/sessions/<id>/turns", sessions.list_turns, "sessions"),
+        ("POST", "/v1/sessions/<id>/fork", sessions.fork_session, "sessions"),
+        ("GET", "/v1/usage", usage.get_usage, "usage"),
     ):
-        _route(app, path, method, partial(_with_service, serve))
+        _route(app, method, path, partial(_with_service, serve), scope)
     for dialect in DIALECTS:
-        _route(app, dialect.path, "POST", partial(_answer, dialect))
+        _route(app, "POST", dialect.path, partial(_answer, dialect), "chat")
     return app
 
 
@@ -89,23 +95,34 @@ def _app() -> CcaApp:
     return cast(CcaApp, current_app)
 
 
-def _route(app: CcaApp, path: str, method: str, view: Callable[..., Awaitable[Response]]) -> None:
-    app.add_url_rule(path, f"{method} {path}", view, methods=[method], provide_automatic_options=False)
+def _route(app: CcaApp, method: str, path: str, view: Callable[..., Awaitable[Response]], scope: str) -> None:
+    endpoint = f"{method} {path}"
+    app.scopes[endpoint] = scope
+    app.add_url_rule(path, endpoint, view, methods=[method], provide_automatic_options=False)
 
 
 async def _admit() -> None:
-    g.request_id = _app().request_id()
+    """Let a request in, or raise. It is known where it comes from, then whose it is; then what it asks for counts."""
+    app = _app()
+    g.request_id = app.request_id()
     g.principal = NOBODY
+    keyring = app.service.keyring
     # Of a socket that is a file, a server may give the path, and no port.
     address, port = request.scope.get("server") or (None, None)
-    admit(
-        Caller(
-            hosts=tuple(request.headers.getlist("Host")),
-            origins=tuple(request.headers.getlist("Origin")),
-            address=None if port is None else address,
-            port=port,
-        )
+    caller = Caller(
+        hosts=tuple(request.headers.getlist("Host")),
+        origins=tuple(request.headers.getlist("Origin")),
+        address=None if port is None else address,
+        port=port,
     )
+    admit(caller, Door(keyring.exists, app.service.settings.allowed_hosts))
+    scope = app.scopes.get(request.endpoint or "", ADMIN)
+    if scope == PUBLIC:
+        return
+    g.principal = await keyring.authenticate(credentials(request.scope["headers"]))
+    if request.endpoint:
+        # Else it is no route, which is told to whoever has a key.
+        authorize(g.principal, scope)
 
 
 async def _identify(response: Response) -> Response:

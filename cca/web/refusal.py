@@ -17,6 +17,7 @@ from cca.errors import (
     RequestTimedOut,
     TooLarge,
 )
+from cca.keys import INVALID
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ async def refuse(error: Exception) -> Response:
     if not told.retryable:
         # Clients retry some of these by default, ten times and for minutes.
         response.headers["x-should-retry"] = "false"
+    if told.code == INVALID:
+        response.headers["www-authenticate"] = "Bearer"
     if told.retry_after is not None:
         response.headers["retry-after"] = str(math.ceil(told.retry_after))
     if isinstance(told, MethodNotAllowed):
