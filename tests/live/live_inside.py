@@ -17,8 +17,9 @@ from cca.backends.live import LiveBackend, open_live
 from cca.claude.launch import launch, offline_environ
 from cca.model import Conversation, Json, ModelEntry, Text
 from cca.scripted import ScriptedModel, open_scripted_model
-from cca.service import serve_backend
+from cca.service import Service
 from cca.settings import Settings
+from cca.store.database import open_database
 from cca.web.app import service_app
 from cca.web.serve import run_server
 
@@ -96,16 +97,20 @@ async def until(condition: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def open_inside() -> AsyncIterator[Inside]:
     """Own a server on a port of its own. Its end is immediate."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as state:
         home = Path(place)
         machine = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": place}
         async with open_scripted_model() as model:
             launcher = partial(launch, program(), offline_environ(machine, model.base_url), retries=0)
-            async with open_live(launcher) as live, trio.open_nursery() as nursery:
+            async with (
+                open_live(launcher) as live,
+                open_database(Path(state, "cca.db")) as database,
+                trio.open_nursery() as nursery,
+            ):
                 backend = Watched(live)
-                settings = Settings(port=0)
+                settings = Settings(port=0, processes=300)
                 announced, addresses = trio.open_memory_channel[str](1)
-                app = service_app(serve_backend(settings, backend))
+                app = service_app(Service(settings, backend, database))
                 nursery.start_soon(run_server, app, settings, announced.send_nowait)
                 address = await addresses.receive()
                 yield Inside(int(address.rpartition(":")[2]), model, backend, home)

@@ -72,7 +72,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
 
 
 def test_sigkill_with_twenty_children_leaves_none_after_a_second() -> None:
-    with serving() as server, ExitStack() as connections:
+    with serving(CCA_PROCESSES=str(MANY)) as server, ExitStack() as connections:
         clients = [connections.enter_context(closing(server.connect())) for _ in range(MANY)]
         for client in clients:
             send(client, "POST", "/v1/chat/completions", chat(TALKING, stream=True))

@@ -7,9 +7,8 @@ import pytest
 import trio
 from hypercorn.typing import HTTPScope
 from trio.testing import MockClock
-from wire_harness import CHAT, FakeBackend
+from wire_harness import CHAT, FakeBackend, database_at_hand
 
-from cca.catalogue import Catalogue
 from cca.service import Service
 from cca.settings import Settings
 from cca.web.app import service_app
@@ -42,8 +41,9 @@ async def ask_at(address: Address, host: str, method: str, path: str) -> tuple[i
         sent.append(event)
 
     backend = FakeBackend()
-    app = service_app(Service(Settings(), backend, Catalogue(backend.models, ())))
-    await app(cast(HTTPScope, scope), receive, send)
+    async with database_at_hand(None) as database:
+        app = service_app(Service(Settings(), backend, database))
+        await app(cast(HTTPScope, scope), receive, send)
     assert backend.opened == 0
     return sent[0]["status"], json.loads(b"".join(event.get("body", b"") for event in sent))
 
@@ -57,7 +57,7 @@ async def test_another_address_than_loopback_answers_nobody(
 ) -> None:
     status, body = await ask_at((address, 8000), "localhost:8000", *path)
     assert (status, body["error"]["code"]) == (403, "address_not_allowed")
-    assert "Bind the server that runs it to 127.0.0.1" in body["error"]["message"]
+    assert "bind the server that runs it to 127.0.0.1" in body["error"]["message"]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1", "localhost"])

@@ -16,9 +16,8 @@ import pytest
 import trio
 from attrs import define, field
 from claude_says import HELLO, start, text
-from wire_harness import CHAT, JSON, Client, FakeBackend, post, raw, streamed, user
+from wire_harness import CHAT, JSON, Client, FakeBackend, database_at_hand, post, raw, streamed, user
 
-from cca.catalogue import Catalogue
 from cca.exchange import CHANNEL_SIZE
 from cca.model import Text, UserTurn
 from cca.service import Service
@@ -163,7 +162,6 @@ class Running:
 async def running(backend: FakeBackend, *, host: str = "127.0.0.1", grace: float = 60.0) -> AsyncIterator[Running]:
     """Run the server while the block lasts; whoever does not stop it within ``SECONDS`` fails."""
     settings = Settings(host=host, port=0, grace=grace)
-    app = service_app(Service(settings, backend, Catalogue(backend.models, ())))
     announced = trio.Event()
     addresses: list[str] = []
 
@@ -172,7 +170,8 @@ async def running(backend: FakeBackend, *, host: str = "127.0.0.1", grace: float
         announced.set()
 
     async def run() -> None:
-        await run_server(app, settings, announce)
+        async with database_at_hand(None) as database:
+            await run_server(service_app(Service(settings, backend, database)), settings, announce)
         server.ended.set()
 
     with trio.fail_after(SECONDS):
@@ -330,12 +329,14 @@ async def test_a_large_body_is_decoded_as_a_small_one_is() -> None:
 
 
 HANGING = """
+    import sys
     import trio
-    from contextlib import AsyncExitStack, asynccontextmanager
-    from cca.catalogue import Catalogue
+    from contextlib import asynccontextmanager
+    from pathlib import Path
     from cca.model import ModelEntry
     from cca.service import Service
     from cca.settings import Settings
+    from cca.store.database import open_database
     from cca.web import serve
     from cca.web.app import service_app
 
@@ -349,10 +350,14 @@ HANGING = """
                 await trio.sleep_forever()
             yield
 
+    async def main():
+        settings = Settings(port=0, grace={grace})
+        async with open_database(Path(sys.argv[1])) as database:
+            app = service_app(Service(settings, Backend(), database))
+            await serve.run_server(app, settings, lambda address: print(address, flush=True))
+
     serve.LAST_RESORT = 0.5
-    settings = Settings(port=0, grace={grace})
-    app = service_app(Service(settings, Backend(), Catalogue(Backend.models, ())))
-    trio.run(serve.run_server, app, settings, lambda address: print(address, flush=True))
+    trio.run(main)
 """
 
 
@@ -363,7 +368,7 @@ HANGING = """
 def test_what_hangs_for_ever_is_ended_hard(signals: int, grace: float, tmp_path: Path) -> None:
     script = tmp_path / "hanging.py"
     script.write_text(textwrap.dedent(HANGING.replace("{grace}", str(grace))))
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, script, tmp_path / "cca.db"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             port = int(process.stdout.readline().rpartition(":")[2])

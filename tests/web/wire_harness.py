@@ -8,10 +8,12 @@ import errno
 import json
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any, TypeAlias, cast
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
 from attrs import define, field, frozen
@@ -19,13 +21,16 @@ from claude_says import remembered
 from trio.testing import lockstep_stream_pair, memory_stream_pair
 
 from cca.backends import Exit, Process
-from cca.catalogue import Catalogue, patterns_of
 from cca.model import Conversation, ModelEntry
 from cca.service import Service
 from cca.settings import Settings
-from cca.store.database import Database
+from cca.store.database import Database, open_database
 from cca.web.app import service_app
 from cca.web.connections import Connections
+
+T = TypeVar("T")
+
+Clock: TypeAlias = Callable[[], float]
 
 NOW = 1_700_000_000.9
 PORT = 8000
@@ -292,24 +297,37 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    *said: Said, backend: FakeBackend | None = None, database: Database | None = None, **settings: Any
+    *said: Said,
+    backend: FakeBackend | None = None,
+    database: Database | None = None,
+    now: Clock = lambda: NOW,
+    **settings: Any,
 ) -> AsyncIterator[Server]:
     """Serve while the block lasts, and hold that no process outlives its request."""
     backend = backend or FakeBackend(said)
-    known = Settings(**settings)
     ids = count(1)
-    service = Service(
-        known,
-        backend,
-        Catalogue(backend.models, patterns_of(known.models)),
-        database,
-        now=lambda: NOW,
-        new_id=lambda: f"id{next(ids)}",
-    )
-    async with trio.open_nursery() as nursery:
+    async with database_at_hand(database) as known, trio.open_nursery() as nursery:
+        service = Service(Settings(**settings), backend, known, now=now, new_id=lambda: f"id{next(ids)}")
         yield Server(backend, Connections(service_app(service)), nursery)
         nursery.cancel_scope.cancel()
     assert backend.left == backend.opened
+
+
+async def inline(function: Callable[..., T], *arguments: Any) -> T:
+    """Run a database's transaction at once: a clock that jumps would not wait for a thread."""
+    await trio.lowlevel.checkpoint()
+    return function(*arguments)
+
+
+@asynccontextmanager
+async def database_at_hand(given: Database | None) -> AsyncIterator[Database]:
+    """Yield the database that a test gives, or an empty one."""
+    if given is not None:
+        yield given
+        return
+    with TemporaryDirectory() as directory:
+        async with open_database(Path(directory, "cca.db"), inline) as database:
+            yield database
 
 
 def raw(method: str, path: str, *headers: str, body: bytes = b"", version: str = "1.1") -> bytes:
