@@ -1,14 +1,16 @@
-"""The command: ``cca serve``. It reads the process's arguments; the environment comes from ``service``."""
+"""The command. It reads the process's arguments; the environment comes from ``service``."""
 
 import argparse
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import trio
 
+from cca.commands import Surroundings
+from cca.commands.keys import add_keys
 from cca.errors import CcaError, innermost
 from cca.service import open_service, process_environ
 from cca.settings import Settings, SettingsError, flag, read_settings, reader, variable
@@ -28,11 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     flags = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    environ = process_environ()
     problem: BaseException | None = None
     code = 0
     try:
-        trio.run(_serve, read_settings(environ, vars(flags)), environ)
+        trio.run(flags.run, flags, Surroundings(process_environ()))
     except* (CcaError, SettingsError) as group:
         problem, code = innermost(group), CANNOT_START
     except* KeyboardInterrupt:
@@ -43,13 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-async def _serve(settings: Settings, environ: Mapping[str, str]) -> None:
-    async with open_service(settings, environ) as service:
+async def _serve(flags: argparse.Namespace, around: Surroundings) -> None:
+    settings = read_settings(around.environ, vars(flags))
+    async with open_service(settings, around.environ) as service:
         await run_server(service_app(service), settings, _announce)
 
 
-def _announce(address: str) -> None:
-    print(f"cca is listening on {address}", flush=True)
+def _announce(place: str) -> None:
+    print(f"cca is listening on {place}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     for attribute in attrs.fields(Settings):
         if attribute.metadata["flag"]:
             _add_flag(serve, attribute)
+    serve.set_defaults(run=_serve)
+    add_keys(commands)
     return parser
 
 

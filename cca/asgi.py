@@ -25,9 +25,11 @@ def create_app(settings: Settings | None = None) -> CcaApp:
     async def hold_service(task_status: trio.TaskStatus[BaseException | None]) -> None:
         # A failure must not escape into the application's nursery: it would end its lifespan and leave it serving.
         try:
-            async with open_service(settings, environ) as app.service:
+            async with open_service(settings, environ) as app.service, trio.open_nursery() as nursery:
+                nursery.start_soon(app.service.keyring.watch, app.ending.come_to)
                 task_status.started(None)
                 await stop.wait()
+                nursery.cancel_scope.cancel()
         except* (CcaError, SettingsError) as group:
             task_status.started(innermost(group))
         finally:

@@ -1,4 +1,4 @@
-"""The server around the application: sockets on loopback, Hypercorn, signals, an end in bounded time."""
+"""The server around the application: its sockets, Hypercorn, signals, an end in bounded time."""
 
 import errno
 import logging
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from ipaddress import ip_address
 
 import trio
 
@@ -19,6 +20,8 @@ from cca.web.connections import FAREWELL, Connections
 log = logging.getLogger(__name__)
 
 LOOPBACKS = {"localhost": ("127.0.0.1", "::1"), "127.0.0.1": ("127.0.0.1",), "::1": ("::1",)}
+
+EVERY_ADDRESS = {"0.0.0.0": "every IPv4 address of this machine", "::": "every address of this machine"}
 
 MOST_PORT = 65_535
 BACKLOG = 1024
@@ -36,17 +39,13 @@ PORT_TRIES = 10
 """How often a port that the system picked for one loopback may be taken on the other."""
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
+def listen(host: str, port: int, *, guarded: bool) -> list[socket.socket]:
     """Return sockets that listen on ``host``; port 0 picks one that is free on all its addresses.
 
-    Raise ``SettingsError`` for a host that is not loopback, and for a port that cannot be had.
+    Raise ``SettingsError`` for a port that cannot be had, and for a host that is not loopback, unless cca is
+    ``guarded``: unless it asks everybody for a key.
     """
-    addresses = LOOPBACKS.get(host.strip("[]").lower())
-    if addresses is None:
-        raise SettingsError(
-            f"cca does not listen on {host}: whoever reaches it uses your Claude account. "
-            "Use 127.0.0.1, ::1 or localhost."
-        )
+    addresses = _addresses(host, guarded=guarded)
     if not 0 <= port <= MOST_PORT:
         raise SettingsError(f"There is no port {port}; --port is from 0 to {MOST_PORT}.")
     for _ in range(PORT_TRIES):
@@ -59,6 +58,24 @@ def listen(host: str, port: int) -> list[socket.socket]:
     if failure.errno == errno.EADDRINUSE:
         raise SettingsError(f"Port {port} on {host} is in use. Use another --port, or 0 for a free one.") from failure
     raise SettingsError(f"cca cannot listen on {host}, port {port}: {failure.strerror}.") from failure
+
+
+def _addresses(host: str, *, guarded: bool) -> Sequence[str]:
+    plain = host.strip("[]").lower()
+    if plain in LOOPBACKS:
+        return LOOPBACKS[plain]
+    if not guarded:
+        raise SettingsError(
+            f"cca does not listen on {host} while it has no API key: whoever reaches it uses your Claude account. "
+            "Create a key with `cca keys create`, or use 127.0.0.1, ::1 or localhost."
+        )
+    try:
+        return (str(ip_address(plain)),)
+    except ValueError as error:
+        raise SettingsError(
+            f"cca cannot listen on {host}: it is no IP address. "
+            "Use one of this machine's, 0.0.0.0 or :: for all of them, or localhost."
+        ) from error
 
 
 def _listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
@@ -81,17 +98,21 @@ def _listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
 async def run_server(app: CcaApp, settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM, then end within the grace time; a second signal ends at once.
 
-    ``announce`` is told the address once connections are accepted. Cancelling ends all answers and their processes.
-    Raise ``SettingsError`` as ``listen`` does.
+    ``announce`` is told where it listens once connections are accepted. Cancelling ends all answers and their
+    processes. Raise ``SettingsError`` as ``listen`` does.
     """
-    sockets = listen(settings.host, settings.port)
+    keyring = app.service.keyring
+    sockets = listen(settings.host, settings.port, guarded=keyring.exists)
     port = sockets[0].getsockname()[1]
     listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in sockets]
     stop = trio.Event()
     with ExitStack() as patience:
         async with trio.open_nursery() as nursery:
             await nursery.start(_obey_signals, stop, settings.grace, nursery.cancel_scope, patience)
-            await _serve(Connections(app), listeners, stop, settings.grace, lambda: announce(_url(settings.host, port)))
+            nursery.start_soon(keyring.watch, app.ending.come_to)
+            await _serve(
+                Connections(app), listeners, stop, settings.grace, lambda: announce(_place(settings.host, port))
+            )
             nursery.cancel_scope.cancel()
 
 
@@ -116,8 +137,12 @@ async def _serve(
             serving.cancel_scope.cancel()
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host and not host.startswith("[") else f"http://{host}:{port}"
+def _place(host: str, port: int) -> str:
+    """Return where cca listens: a URL, where there is one that everybody may use."""
+    plain = host.strip("[]")
+    if plain in EVERY_ADDRESS:
+        return f"port {port} of {EVERY_ADDRESS[plain]}"
+    return f"http://[{plain}]:{port}" if ":" in plain else f"http://{host}:{port}"
 
 
 async def _obey_signals(
@@ -161,6 +186,9 @@ def _bind(address: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_WRITE)
+        if family == socket.AF_INET6:
+            # Else it is a setting of the system's whether :: is IPv4, too.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != "::"))
         sock.bind((address, port))
         sock.listen(BACKLOG)
     except OSError:

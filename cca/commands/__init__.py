@@ -1,0 +1,79 @@
+"""What the commands beside ``serve`` share: the database that they open beside a running cca, and how they print."""
+
+import argparse
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from attrs import frozen
+
+from cca.errors import NotFound
+from cca.service import default_database
+from cca.settings import read_settings
+from cca.store.database import Database, open_database
+
+T = TypeVar("T")
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
+
+
+@frozen
+class Surroundings:
+    """What a command finds around it. ``now`` is the wall clock in seconds since the epoch."""
+
+    environ: Mapping[str, str]
+    now: Callable[[], float] = time.time
+    randomness: Callable[[int], bytes] = secrets.token_bytes
+
+
+Command: TypeAlias = Callable[[argparse.Namespace, Surroundings], Awaitable[None]]
+
+
+def add_command(commands: Subparsers, name: str, explained: str, run: Command) -> argparse.ArgumentParser:
+    """Add a command that uses the database, and return its parser for flags of its own."""
+    parser = commands.add_parser(name, help=explained, description=f"{explained[0].upper()}{explained[1:]}.")
+    parser.add_argument("--database", type=Path, help="the database; else CCA_DATABASE, else the one that serve uses")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def reads(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return ``read`` as argparse wants it: so that it shows the message of its ``ValueError``."""
+
+    def reading(given: str) -> T:
+        try:
+            return read(given)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return reading
+
+
+@asynccontextmanager
+async def opened(flags: argparse.Namespace, around: Surroundings, *, make: bool = False) -> AsyncIterator[Database]:
+    """Own the database that ``flags`` and the environment name.
+
+    Raise ``NotFound`` if it is not there, unless it is to be made, and ``Unavailable`` as ``open_database`` does.
+    """
+    given = read_settings(around.environ, {"database": flags.database}).database
+    path = given or default_database(around.environ)
+    if not make and not path.exists():
+        raise NotFound(f"There is no database {path} yet. Name another with --database.")
+    async with open_database(path) as database:
+        yield database
+
+
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return lines with their columns one under the other."""
+    lines = [heading, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
+
+
+def moment(seconds: float | None, never: str = "never") -> str:
+    """Return a time since the epoch as people read it, in UTC."""
+    return never if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
