@@ -29,7 +29,12 @@ PURE = (
     "cca/backends/kept.py",
     "cca/backends/readings.py",
     "cca/backends/telltales.py",
+    "cca/limits/policy.py",
+    "cca/limits/rates.py",
+    "cca/limits/account.py",
+    "cca/limits/limiter.py",
     "cca/web/sse.py",
+    "cca/web/rate_headers.py",
 )
 """The rooms without I/O: every branch of theirs is run."""
 

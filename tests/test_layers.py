@@ -21,7 +21,8 @@ PURE = (
     *("cca.model", "cca.errors", "cca.wire", "cca.catalogue", "cca.model_json", "cca.message", "cca.prices"),
     *("cca.estimate", "cca.dialects", "cca.claude"),
     *("cca.backends.transcript", "cca.backends.redaction", "cca.backends.kept", "cca.backends.readings"),
-    *("cca.backends.telltales", "cca.web.sse"),
+    *("cca.backends.telltales", "cca.limits.policy", "cca.limits.rates", "cca.limits.account", "cca.limits.limiter"),
+    *("cca.web.sse", "cca.web.rate_headers"),
 )
 
 
@@ -81,6 +82,11 @@ RULES = (
         ("cca.scripted",),
         ("cca",),
         allowed=("cca.scripted",),
+    ),
+    Rule(
+        "limits are told the time, and by no wall clock",
+        ("cca.limits",),
+        ("time", "datetime", "calendar", "trio.current_time"),
     ),
 )
 
@@ -206,6 +212,8 @@ def test_the_modules_are_all_of_ours() -> None:
         ("the exchange knows", "cca.exchange", "from cca.backends import live, Backend", ["cca.backends.live"]),
         ("a web route", "cca.web.answer", "from cca.claude import frames", ["cca.claude.frames"]),
         ("the scripted", "cca.scripted.app", "from cca import model", ["cca.model"]),
+        ("limits are told", "cca.limits.gate", "import time", ["time"]),
+        ("limits are told", "cca.limits.gate", "import trio\ntrio.current_time()", ["trio.current_time"]),
     ],
 )
 def test_a_rule_can_fail(rule: str, name: str, source: str, found: list[str]) -> None:

@@ -30,6 +30,7 @@ def test_every_stop_reason_has_a_finish_reason_that_clients_know() -> None:
         (errors.TooLarge, 413, "invalid_request_error"),
         (errors.UnsupportedMediaType, 415, "invalid_request_error"),
         (errors.RateLimited, 429, "rate_limit_error"),
+        (errors.TooManyTokens, 429, "rate_limit_error"),
         (errors.InternalError, 500, "server_error"),
         (errors.ModelApiFailed, 500, "server_error"),
         (errors.UpstreamFailed, 502, "server_error"),
