@@ -1,8 +1,15 @@
-"""What every test has: a place of its own for what ``cca`` keeps, so that none writes to the user's."""
+"""What every test has: a place of its own for what ``cca`` keeps, so that none writes to the user's.
+
+And the same examples on every run, with no clock over them: a slow machine is not a fault of the code.
+"""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("cca", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cca")
 
 
 @pytest.fixture(autouse=True)
