@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from cca.limits.policy import NO_LIMITS
 from cca.settings import Settings, variable
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +17,8 @@ README = (ROOT / "README.md").read_text()
 def default(attribute: "attrs.Attribute[object]") -> str:
     match attribute.default:
         case None | False | ():
+            return ""
+        case limits if limits == NO_LIMITS:
             return ""
         case tuple() as items:
             return f"`{','.join(map(str, items))}`"

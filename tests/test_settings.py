@@ -6,11 +6,12 @@ from typing import Any
 import attrs
 import pytest
 
-from cca.settings import ALIAS_PATTERNS, Settings, SettingsError, read_settings, reader, variable
+from cca.limits.policy import NO_LIMITS, Limits
+from cca.settings import ALIAS_PATTERNS, PRICES, Settings, SettingsError, read_settings, reader, variable
 
 
 def test_with_nothing_given_the_defaults_are_these() -> None:
-    assert attrs.asdict(read_settings({}, {})) == {
+    assert attrs.asdict(read_settings({}, {}), recurse=False) == {
         "host": "127.0.0.1",
         "port": 8000,
         "claude": None,
@@ -18,6 +19,14 @@ def test_with_nothing_given_the_defaults_are_these() -> None:
         "replay": None,
         "record": None,
         "database": None,
+        "keep": False,
+        "session_expiry": 86_400.0,
+        "session_queue": 64,
+        "limits": NO_LIMITS,
+        "prices": PRICES,
+        "processes": 0,
+        "queue": 100,
+        "allowed_hosts": (),
         "first_event_timeout": 120.0,
         "silence_timeout": 300.0,
         "answer_timeout": 1800.0,
@@ -49,6 +58,16 @@ def test_with_nothing_given_the_defaults_are_these() -> None:
         ("offline", "off", False),
         ("first_event_timeout", "0.5", 0.5),
         ("answer_timeout", "inf", float("inf")),
+        ("database", "~/cca.db", Path("~/cca.db").expanduser()),
+        ("keep", "on", True),
+        ("session_expiry", "inf", float("inf")),
+        ("session_queue", "0", 0),
+        ("limits", "rpm=60,usd_per_day=0.5", Limits(rpm=60, usd_per_day=0.5)),
+        ("limits", "", NO_LIMITS),
+        ("prices", "a=1/2/3/4, *=0/0/0/0", ("a=1/2/3/4", "*=0/0/0/0")),
+        ("processes", "300", 300),
+        ("queue", "0", 0),
+        ("allowed_hosts", "a.lan, b.lan", ("a.lan", "b.lan")),
         ("grace", "0", 0.0),
         ("retries", "0", 0),
         ("inherit", "A, B,,C_*", ("A", "B", "C_*")),
@@ -96,6 +115,13 @@ def test_a_flag_counts_before_the_environment(environ: dict[str, str], flags: di
         ("GRACE", "86401", "CCA_GRACE is 86401"),
         ("BODY_LIMIT", "0", "CCA_BODY_LIMIT is 0, and must be from 1"),
         ("RETRIES", "-1", "CCA_RETRIES is -1"),
+        ("SESSION_EXPIRY", "0", "CCA_SESSION_EXPIRY is 0, and must be from 0.001"),
+        ("SESSION_EXPIRY", "nan", "CCA_SESSION_EXPIRY is nan"),
+        ("SESSION_QUEUE", "-1", "CCA_SESSION_QUEUE is -1, and must be from 0"),
+        ("PROCESSES", "-1", "CCA_PROCESSES is -1, and must be from 0"),
+        ("QUEUE", "1e3", "CCA_QUEUE='1e3' cannot be used"),
+        ("LIMITS", "rpm=many", "CCA_LIMITS='rpm=many' cannot be used: "),
+        ("PRICES", "haiku=1/2/3", "CCA_PRICES: 'haiku=1/2/3' is not PATTERN=INPUT/OUTPUT/CACHE_READ/CACHE_WRITE"),
         ("MODELS", "gpt-4", "CCA_MODELS has 'gpt-4'"),
         ("MODELS", "=haiku", "CCA_MODELS has '=haiku'"),
         ("MODELS", " =haiku", "CCA_MODELS has"),
