@@ -20,7 +20,7 @@ from cca.errors import CcaError
 from cca.estimate import estimated_tokens
 from cca.exchange import Answer, answer_on, hold, settled
 from cca.keys import Principal
-from cca.model import Event
+from cca.model import Event, Failed
 from cca.service import Service
 from cca.sessions import OpenSession
 from cca.store.sessions import Name
@@ -64,7 +64,7 @@ async def _answer(service: Service, request: Request, tally: Tally, answer: Answ
         tokens = estimated_tokens(conversation)
         with service.limiter.admit(principal.key_id, principal.limits, tokens) as grant:
             async with service.gate.slot():
-                settle = settled if session is None else partial(session.keep, tally, stream=request.ask.stream)
+                settle = settled if session is None else partial(_settle, session, tally, stream=request.ask.stream)
                 try:
                     await hold(service.backend, conversation, service.deadlines, service.now, answer, settle)
                 finally:
@@ -82,6 +82,15 @@ async def _session(service: Service, request: Request) -> AsyncIterator[OpenSess
         yield service.sessions.new(owner)
     else:
         yield None
+
+
+async def _settle(session: OpenSession, tally: Tally, *, stream: bool) -> None:
+    """Commit an answer that is complete. One that cannot be kept has failed, and is tried once more as that."""
+    try:
+        await session.keep(tally, stream=stream)
+    except CcaError as error:
+        tally.note(Failed(error))
+        raise
 
 
 async def _keep(service: Service, session: OpenSession | None, tally: Tally, *, stream: bool) -> None:

@@ -265,6 +265,7 @@ class Client:
 
 @define
 class Server:
+    service: Service
     backend: FakeBackend
     connections: Connections
     nursery: trio.Nursery
@@ -308,7 +309,7 @@ async def serving(
     ids = count(1)
     async with database_at_hand(database) as known, trio.open_nursery() as nursery:
         service = Service(Settings(**settings), backend, known, now=now, new_id=lambda: f"id{next(ids)}")
-        yield Server(backend, Connections(service_app(service)), nursery)
+        yield Server(service, backend, Connections(service_app(service)), nursery)
         nursery.cancel_scope.cancel()
     assert backend.left == backend.opened
 
