@@ -3,7 +3,9 @@
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,14 @@ from cca.backends.record import Recorder
 from cca.backends.replay import ReplayBackend
 from cca.claude.launch import OFFLINE_KEY, Directories, Launch
 from cca.dialects.contract import Stamp
-from cca.errors import Unavailable
-from cca.model import Conversation, ModelEntry, Text, UserTurn
-from cca.service import Service, new_id, open_service, process_environ
+from cca.errors import RateLimited, Unavailable
+from cca.limits.policy import Limits
+from cca.model import Conversation, ModelEntry, Text, Usage, UserTurn
+from cca.service import DAY, Service, default_database, new_id, open_service, process_environ
 from cca.settings import Settings
+from cca.store.database import open_database
+from cca.store.exchanges import Exchange, add
+from cca.store.sessions import Name, begin
 from cca.web.app import CcaApp
 
 FAKE = Path(__file__).parent / "backends" / "fake_claude.py"
@@ -49,10 +55,16 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert not list(place.iterdir())
 
 
-async def recording(claude: Path, directory: Path) -> Service:
+@pytest.fixture
+def environ(state_home: Path) -> dict[str, str]:
+    """Return an environment of little, in which the database is nobody's."""
+    return {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(state_home)}
+
+
+async def recording(claude: Path, directory: Path, environ: Mapping[str, str]) -> Service:
     """Record one conversation into ``directory`` and return the service that did."""
     settings = Settings(claude=claude, record=directory)
-    async with open_service(settings, {"PATH": "/usr/bin:/bin"}) as service:
+    async with open_service(settings, environ) as service:
         backend = service.backend
         async with backend.open(CONVERSATION) as process:
             process.write(b'{"type":"control_request","request_id":"initialize","request":{}}\n')
@@ -61,9 +73,9 @@ async def recording(claude: Path, directory: Path) -> Service:
     return service
 
 
-async def test_a_service_of_live_processes(claude: Path) -> None:
+async def test_a_service_of_live_processes(claude: Path, environ: dict[str, str]) -> None:
     settings = Settings(claude=claude, models=("gpt-*=haiku",), silence_timeout=7.0)
-    async with open_service(settings, {"PATH": "/usr/bin:/bin"}) as service:
+    async with open_service(settings, environ) as service:
         assert isinstance(service.backend, LiveBackend)
         assert (service.backend.name, service.backend.cli_version) == ("claude", "2.1.330")
         assert service.catalogue.entries == (ModelEntry("haiku", "claude-haiku-5-5", "Haiku", thinking_off=True),)
@@ -71,9 +83,9 @@ async def test_a_service_of_live_processes(claude: Path) -> None:
         assert service.deadlines.silence == 7.0
 
 
-async def test_the_launch_is_that_of_the_settings(claude: Path) -> None:
+async def test_the_launch_is_that_of_the_settings(claude: Path, environ: dict[str, str]) -> None:
     settings = Settings(claude=claude, retries=5, inherit=("MY_*",))
-    environ = {"PATH": "/bin", "MY_OWN": "1", "DATABASE_PASSWORD": "x", "ANTHROPIC_API_KEY": "k"}
+    environ |= {"MY_OWN": "1", "DATABASE_PASSWORD": "x", "ANTHROPIC_API_KEY": "k"}
     async with open_service(settings, environ) as service:
         launch = launched(service)
     assert launch.argv[0] == str(claude)
@@ -88,9 +100,9 @@ def launched(service: Service) -> Launch:
     return service.backend.launcher(DIRECTORIES)
 
 
-async def test_offline_the_scripted_model_answers(claude: Path) -> None:
+async def test_offline_the_scripted_model_answers(claude: Path, environ: dict[str, str]) -> None:
     """Whatever else is set: no key and no address of the user's is used."""
-    environ = {"PATH": "/bin", "ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "http://a", "HTTPS_PROXY": "http://b"}
+    environ |= {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "http://a", "HTTPS_PROXY": "http://b"}
     async with open_service(Settings(claude=claude, offline=True), environ) as service:
         env = launched(service).env
         assert env["ANTHROPIC_API_KEY"] == OFFLINE_KEY
@@ -116,28 +128,101 @@ async def test_health_tells_who_answers(claude: Path, settings: Mapping[str, Any
         assert (await health(app))["backend"] == name
 
 
-async def test_recording_and_replaying_what_was_recorded(claude: Path, tmp_path: Path) -> None:
-    recorder = await recording(claude, tmp_path / "kept")
+async def test_recording_and_replaying_what_was_recorded(claude: Path, tmp_path: Path, environ: dict[str, str]) -> None:
+    recorder = await recording(claude, tmp_path / "kept", environ)
     assert isinstance(recorder.backend, Recorder)
-    async with open_service(Settings(replay=tmp_path / "kept"), {}) as service:
+    async with open_service(Settings(replay=tmp_path / "kept"), environ) as service:
         assert isinstance(service.backend, ReplayBackend)
         assert service.backend.models == recorder.backend.models
         assert service.backend.cli_version == "2.1.330"
 
 
-async def test_a_service_that_cannot_be_had(tmp_path: Path) -> None:
+async def test_a_service_that_cannot_be_had(tmp_path: Path, environ: dict[str, str]) -> None:
     with pytest.raises(Unavailable, match="no recordings"):
-        async with open_service(Settings(replay=tmp_path / "nowhere"), {}):
+        async with open_service(Settings(replay=tmp_path / "nowhere"), environ):
             pass
     with pytest.raises(Unavailable, match="is not a program"):
-        async with open_service(Settings(claude=tmp_path / "nowhere"), {}):
+        async with open_service(Settings(claude=tmp_path / "nowhere"), environ):
             pass
 
 
-async def test_a_stamp_is_of_the_moment(claude: Path, tmp_path: Path) -> None:
-    await recording(claude, tmp_path / "kept")
-    async with open_service(Settings(replay=tmp_path / "kept"), {}) as service:
+async def test_a_stamp_is_of_the_moment(claude: Path, tmp_path: Path, environ: dict[str, str]) -> None:
+    await recording(claude, tmp_path / "kept", environ)
+    async with open_service(Settings(replay=tmp_path / "kept"), environ) as service:
         assert evolve(service, now=lambda: 12.9, new_id=lambda: "id").stamp() == Stamp("id", 12)
+
+
+# The database that it is opened with.
+
+
+@pytest.mark.parametrize(
+    ("variables", "path"),
+    [
+        ({"XDG_STATE_HOME": "/state", "HOME": "/home/a"}, "/state/cca/sessions.db"),
+        ({"HOME": "/home/a"}, "/home/a/.local/state/cca/sessions.db"),
+        ({"XDG_STATE_HOME": "", "HOME": "/home/a"}, "/home/a/.local/state/cca/sessions.db"),
+        ({"XDG_STATE_HOME": "state", "HOME": "/home/a"}, "/home/a/.local/state/cca/sessions.db"),
+    ],
+    ids=["as the user says", "the standard's default", "empty", "relative, which the standard ignores"],
+)
+def test_sessions_are_in_the_users_state_directory(variables: Mapping[str, str], path: str) -> None:
+    assert default_database(variables) == Path(path)
+
+
+async def test_the_database_is_where_the_settings_say(
+    claude: Path, tmp_path: Path, state_home: Path, environ: dict[str, str]
+) -> None:
+    async with open_service(Settings(claude=claude), environ) as service:
+        assert service.database.path == state_home / "cca" / "sessions.db"
+    async with open_service(Settings(claude=claude, database=tmp_path / "own.db"), environ) as service:
+        assert service.database.path == tmp_path / "own.db"
+    assert (tmp_path / "own.db").exists()
+
+
+async def test_a_database_that_cannot_be_used_is_told_before_claude_code_is_looked_for(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    with pytest.raises(Unavailable, match="cannot be opened"):
+        async with open_service(Settings(claude=tmp_path / "nowhere", database=tmp_path), environ):
+            pass
+
+
+async def spent(path: Path, *exchanges: Exchange) -> None:
+    async with open_database(path) as database:
+        await database.write(lambda connection: add(connection, exchanges))
+
+
+async def test_what_was_spent_in_the_last_day_counts_after_a_restart(
+    claude: Path, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    path, now = tmp_path / "cca.db", time.time()
+    once = Exchange("req_1", now - 3600, "openai_chat", "k1", "claude-x", "end_turn", 0.5, 1.0, 3.0, Usage())
+    await spent(path, once, evolve(once, key="k2", began_at=now - 2 * DAY), evolve(once, key="k3", cost=0.0))
+    settings = Settings(claude=claude, database=path)
+    limits = Limits(usd_per_day=2.0)
+    async with open_service(settings, environ) as service:
+        with pytest.raises(RateLimited), service.limiter.admit("k1", limits, 1):
+            pass
+        for key in ("k2", "k3"):
+            with service.limiter.admit(key, limits, 1):
+                pass
+
+
+async def test_what_has_expired_is_gone_once_it_serves(claude: Path, tmp_path: Path, environ: dict[str, str]) -> None:
+    path, now = tmp_path / "cca.db", time.time()
+    async with open_database(path) as database:
+        for name, expires_after in (("old", 1.0), ("young", 1e6), ("kept", None)):
+            begun = partial(begin, name=Name("", name), now=now - 100, expires_after=expires_after)
+            await database.write(begun)
+    async with open_service(Settings(claude=claude, database=path), environ) as service:
+        names = ["old"]
+        with trio.fail_after(5):
+            while "old" in names:
+                rows = await service.database.read(
+                    lambda connection: connection.execute("SELECT id FROM session").fetchall()
+                )
+                names = [name for (name,) in rows]
+    assert sorted(names) == ["kept", "young"]
 
 
 def test_ids_are_not_guessed() -> None:
