@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from cca.errors import Unauthorized
 from cca.keyring import INTERVAL, PAUSE, Keyring
-from cca.keys import DEFAULT_SCOPES, NOBODY, RANDOM_SIZE, Key, digest, id_in, mint
+from cca.keys import DEFAULT_SCOPES, NOBODY, RANDOM_SIZE, id_in, mint
 from cca.limits.policy import NO_LIMITS, Limits
 from cca.store import keys
 from cca.store.database import Database, open_database
@@ -50,18 +50,16 @@ class Office:
 
     async def make(self, name: str, expires_in: float | None = None, limits: Limits = NO_LIMITS) -> bytes:
         self._made += 1
-        text = mint(bytes([self._made]) * RANDOM_SIZE).encode()
-        key_id = id_in(text)
-        assert key_id is not None
-        now = self.wall[0]
+        now, filling = self.wall[0], self._made
+        expires_at = None if expires_in is None else now + expires_in
 
-        def create(connection: sqlite3.Connection) -> None:
-            hidden = digest(keys.digest_key(connection, b"of the digests"), text)
-            expires = None if expires_in is None else now + expires_in
-            keys.create(connection, Key(key_id, name, hidden, DEFAULT_SCOPES, limits, now, expires))
+        def make(connection: sqlite3.Connection) -> bytes:
+            made = keys.make(
+                connection, lambda size: bytes([filling]) * size, name, DEFAULT_SCOPES, limits, now, expires_at
+            )
+            return made[0].encode()
 
-        await self.database.write(create)
-        return text
+        return await self.database.write(make)
 
     async def revoke(self, name: str) -> None:
         await self.database.write(lambda connection: keys.revoke(connection, name, self.wall[0]))

@@ -9,20 +9,7 @@ import attrs
 import orjson
 
 from cca.commands import Subparsers, Surroundings, add_command, moment, opened, reads, table
-from cca.keys import (
-    DEFAULT_SCOPES,
-    DIGEST_KEY_SIZE,
-    RANDOM_SIZE,
-    SCOPES,
-    Key,
-    check_name,
-    digest,
-    id_in,
-    mint,
-    parse_duration,
-    parse_scopes,
-    spelled_scopes,
-)
+from cca.keys import DEFAULT_SCOPES, SCOPES, Key, check_name, parse_duration, parse_scopes, spelled_scopes
 from cca.limits.policy import EXAMPLE, NO_LIMITS, parse_limits, spelled
 from cca.model import Json
 from cca.store import keys
@@ -49,22 +36,16 @@ def add_keys(commands: Subparsers) -> None:
 
 
 async def _create(flags: argparse.Namespace, around: Surroundings) -> None:
-    text = mint(around.randomness(RANDOM_SIZE))
-    fresh = around.randomness(DIGEST_KEY_SIZE)
-    key_id = id_in(text.encode())
-    assert key_id is not None
     now = around.now()
     expires_at = None if flags.expires is None else now + flags.expires
 
-    def create(connection: sqlite3.Connection) -> tuple[Key, bool]:
-        hidden = digest(keys.digest_key(connection, fresh), text.encode())
-        key = Key(key_id, flags.name, hidden, flags.scopes, flags.limit, now, expires_at)
+    def create(connection: sqlite3.Connection) -> tuple[str, Key, bool]:
         first = not keys.listed(connection)
-        keys.create(connection, key)
-        return key, first
+        text, key = keys.make(connection, around.randomness, flags.name, flags.scopes, flags.limit, now, expires_at)
+        return text, key, first
 
     async with opened(flags, around, make=True) as database:
-        key, first = await database.write(create)
+        text, key, first = await database.write(create)
     print(text)
     limits = spelled(key.limits) or "none"
     _explain(f"This is key {key.id}, {key.name!r}. It is shown this once, and kept nowhere.")

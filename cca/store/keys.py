@@ -1,12 +1,13 @@
 """The API keys in the database, as functions of a connection: what of them is in the file tells nobody a key."""
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
 
 from cca.errors import Conflict, NotFound
-from cca.keys import Key, parse_scopes, spelled_scopes
+from cca.keys import DIGEST_KEY_SIZE, RANDOM_SIZE, Key, digest, id_in, mint, parse_scopes, spelled_scopes
 from cca.limits.policy import NO_LIMITS, Limits, parse_limits, spelled
 
 _DIGEST_KEY = "digest key"
@@ -26,11 +27,26 @@ class Held:
     keys: tuple[Key, ...]
 
 
-def digest_key(connection: sqlite3.Connection, fresh: bytes) -> bytes:
-    """Return the key of all digests, ``fresh`` if there was none."""
-    connection.execute("INSERT OR IGNORE INTO secret (name, value) VALUES (?, ?)", [_DIGEST_KEY, fresh])
-    [value] = connection.execute("SELECT value FROM secret WHERE name = ?", [_DIGEST_KEY]).fetchone()
-    return bytes(value)
+def make(
+    connection: sqlite3.Connection,
+    randomness: Callable[[int], bytes],
+    name: str,
+    scopes: frozenset[str],
+    limits: Limits,
+    now: float,
+    expires_at: float | None = None,
+) -> tuple[str, Key]:
+    """Make a key of so many random bytes as ``randomness`` is asked for. Return it, and what is kept of it.
+
+    Raise ``Conflict`` as ``create`` does.
+    """
+    text = mint(randomness(RANDOM_SIZE))
+    key_id = id_in(text.encode())
+    assert key_id is not None
+    hidden = digest(_digest_key(connection, randomness), text.encode())
+    key = Key(key_id, name, hidden, scopes, limits, now, expires_at)
+    create(connection, key)
+    return text, key
 
 
 def create(connection: sqlite3.Connection, key: Key) -> None:
@@ -76,6 +92,14 @@ def load(connection: sqlite3.Connection, seen: Mark | None) -> Held | None:
         [_DIGEST_KEY],
     ).fetchone()
     return None if mark == seen else Held(mark, mark[-1] or b"", listed(connection))
+
+
+def _digest_key(connection: sqlite3.Connection, randomness: Callable[[int], bytes]) -> bytes:
+    """Return the key of all digests, a new one if there was none."""
+    fresh = randomness(DIGEST_KEY_SIZE)
+    connection.execute("INSERT OR IGNORE INTO secret (name, value) VALUES (?, ?)", [_DIGEST_KEY, fresh])
+    [value] = connection.execute("SELECT value FROM secret WHERE name = ?", [_DIGEST_KEY]).fetchone()
+    return bytes(value)
 
 
 def _key(key_id: str, name: str, hidden: bytes, scopes: str, limits: str, *times: Any) -> Key:

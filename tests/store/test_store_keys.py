@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from cca.errors import Conflict, NotFound
-from cca.keys import Key
+from cca.keys import DEFAULT_SCOPES, DIGEST_KEY_SIZE, RANDOM_SIZE, Key, digest, mint
 from cca.limits.policy import NO_LIMITS, Limits
 from cca.store import keys
 from cca.store.migrations import MIGRATIONS
@@ -81,8 +81,35 @@ def test_a_name_is_a_value_and_no_sql(connection: sqlite3.Connection) -> None:
     assert keys.revoke(connection, named.name, 5.0).name == named.name
 
 
-def test_the_digests_key_is_made_once(connection: sqlite3.Connection) -> None:
-    assert [keys.digest_key(connection, fresh) for fresh in (b"first", b"second")] == [b"first", b"first"]
+def make(connection: sqlite3.Connection, filling: int, name: str) -> tuple[bytes, Key]:
+    """Make a key of bytes that are all the same."""
+    text, key = keys.make(connection, lambda size: bytes([filling]) * size, name, DEFAULT_SCOPES, NO_LIMITS, 7.0, 8.0)
+    return text.encode(), key
+
+
+def test_a_key_is_made_of_random_bytes_and_of_its_digest_the_file_keeps_no_more(connection: sqlite3.Connection) -> None:
+    text, key = make(connection, 1, "ann")
+    assert (text, key.id) == (mint(bytes([1]) * RANDOM_SIZE).encode(), "01" * 8)
+    assert (key.name, key.created_at, key.expires_at) == ("ann", 7.0, 8.0)
+    assert keys.listed(connection) == (key,)
+    held = keys.load(connection, None)
+    assert held is not None
+    assert key.digest == digest(held.digest_key, text)
+
+
+def test_the_digests_key_is_made_with_the_first_key(connection: sqlite3.Connection) -> None:
+    (first, ann), (second, bob) = make(connection, 1, "ann"), make(connection, 2, "bob")
+    held = keys.load(connection, None)
+    assert held is not None
+    assert held.digest_key == bytes([1]) * DIGEST_KEY_SIZE
+    assert [digest(held.digest_key, text) for text in (first, second)] == [ann.digest, bob.digest]
+
+
+def test_a_name_in_use_makes_no_key(connection: sqlite3.Connection) -> None:
+    _, key = make(connection, 1, "ann")
+    with pytest.raises(Conflict):
+        make(connection, 2, "ann")
+    assert keys.listed(connection) == (key,)
 
 
 def test_no_keys_are_loaded_while_there_are_none(connection: sqlite3.Connection) -> None:
@@ -94,7 +121,7 @@ def test_no_keys_are_loaded_while_there_are_none(connection: sqlite3.Connection)
 def test_keys_are_loaded_when_something_changed(connection: sqlite3.Connection) -> None:
     mark = None
     for change in (
-        lambda: keys.digest_key(connection, b"secret"),
+        lambda: make(connection, 1, "carl"),
         lambda: keys.create(connection, KEY),
         lambda: keys.create(connection, OTHER),
         lambda: keys.revoke(connection, "ann", 5.0),
@@ -104,7 +131,6 @@ def test_keys_are_loaded_when_something_changed(connection: sqlite3.Connection) 
         held = keys.load(connection, mark)
         assert held is not None
         assert held.keys == keys.listed(connection)
-        assert held.digest_key == b"secret"
         mark = held.mark
         assert keys.load(connection, mark) is None
     keys.revoke(connection, "ann", 6.0)

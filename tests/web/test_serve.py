@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -45,9 +46,58 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.1", "127.0.0.2", "example.com", "localhost.", "*"])
-def test_another_host_than_loopback_is_refused_by_name(host: str) -> None:
-    with pytest.raises(SettingsError, match=r"cca does not listen on .*: whoever reaches it uses your Claude account"):
-        listen(host, 0)
+def test_without_a_key_another_host_than_loopback_is_refused_by_name(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"cca does not listen on .* while it has no API key: .*cca keys create"):
+        listen(host, 0, guarded=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [
+        pytest.param("0.0.0.0", ["0.0.0.0"], id="every v4"),
+        pytest.param("::", ["::"], id="every address", marks=needs_ipv6),
+        pytest.param("127.0.0.2", ["127.0.0.2"], id="another"),
+        pytest.param("LocalHost", ["127.0.0.1", "::1"], id="both loopbacks", marks=needs_ipv6),
+    ],
+)
+def test_with_a_key_any_address_of_this_machine_will_do(host: str, addresses: list[str]) -> None:
+    sockets = listen(host, 0, guarded=True)
+    names = [sock.getsockname() for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    assert [name[0] for name in names] == addresses
+
+
+@needs_ipv6
+def test_every_address_is_ipv4_too_whatever_the_system_says() -> None:
+    (sock,) = listen("::", 0, guarded=True)
+    with sock, socket.create_connection(("127.0.0.1", sock.getsockname()[1]), timeout=SECONDS):
+        pass
+
+
+@pytest.mark.parametrize("host", ["", "*", "example.com", "localhost.", "127.1", "0", "192.168.1.0/24"])
+def test_with_a_key_a_host_that_is_no_address_is_told(host: str) -> None:
+    with pytest.raises(SettingsError, match=f"^cca cannot listen on {re.escape(host)}: it is no IP address"):
+        listen(host, 0, guarded=True)
+
+
+def test_an_address_of_another_machine_is_told() -> None:
+    with pytest.raises(SettingsError, match=r"^cca cannot listen on 192\.0\.2\.1, port 0: "):
+        listen("192.0.2.1", 0, guarded=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("0.0.0.0", "port 8000 of every IPv4 address of this machine"),
+        ("::", "port 8000 of every address of this machine"),
+        ("[::]", "port 8000 of every address of this machine"),
+        ("192.168.1.2", "http://192.168.1.2:8000"),
+        ("fe80::1", "http://[fe80::1]:8000"),
+    ],
+)
+def test_it_says_what_it_listens_on(host: str, place: str) -> None:
+    assert serve._place(host, 8000) == place
 
 
 @pytest.mark.parametrize(
@@ -60,7 +110,7 @@ def test_another_host_than_loopback_is_refused_by_name(host: str) -> None:
     ],
 )
 def test_port_0_is_one_free_port_on_all_addresses(host: str, addresses: list[str]) -> None:
-    sockets = listen(host, 0)
+    sockets = listen(host, 0, guarded=False)
     names = [sock.getsockname() for sock in sockets]
     for sock in sockets:
         sock.close()
@@ -74,7 +124,7 @@ def test_a_port_in_use_is_told(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"^Port {port} on {host} is in use. Use another --port, or 0"):
-            listen(host, port)
+            listen(host, port, guarded=False)
 
 
 @needs_ipv6
@@ -82,15 +132,15 @@ def test_a_port_in_use_on_one_loopback_leaves_the_other_alone() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match="is in use"):
-            listen("localhost", port)
-    for sock in listen("127.0.0.1", port):
+            listen("localhost", port, guarded=False)
+    for sock in listen("127.0.0.1", port, guarded=False):
         sock.close()
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 10**9])
 def test_a_port_that_is_none_is_told(port: int) -> None:
     with pytest.raises(SettingsError, match=f"There is no port {port}"):
-        listen("127.0.0.1", port)
+        listen("127.0.0.1", port, guarded=False)
 
 
 Bind = Callable[[str, int], socket.socket]
@@ -110,7 +160,7 @@ def failing_on_ipv6(bind: Bind, *codes: int) -> Bind:
 
 def test_a_port_that_is_free_on_one_loopback_only_is_not_the_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "_bind", failing_on_ipv6(serve._bind, errno.EADDRINUSE, errno.EADDRINUSE))
-    sockets = listen("localhost", 0)
+    sockets = listen("localhost", 0, guarded=False)
     for sock in sockets:
         sock.close()
     assert len(sockets) == 2
@@ -119,20 +169,20 @@ def test_a_port_that_is_free_on_one_loopback_only_is_not_the_one(monkeypatch: py
 def test_a_port_that_is_never_free_on_both_is_told_after_some_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "_bind", failing_on_ipv6(serve._bind, *[errno.EADDRINUSE] * 100))
     with pytest.raises(SettingsError, match="Port 0 on localhost is in use"):
-        listen("localhost", 0)
+        listen("localhost", 0, guarded=False)
 
 
 @pytest.mark.parametrize("code", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
 def test_localhost_without_ipv6_is_the_other_loopback(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "_bind", failing_on_ipv6(serve._bind, code))
-    (sock,) = listen("localhost", 0)
+    (sock,) = listen("localhost", 0, guarded=False)
     sock.close()
 
 
 def test_a_host_that_cannot_be_had_is_told_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "_bind", failing_on_ipv6(serve._bind, errno.EADDRNOTAVAIL))
     with pytest.raises(SettingsError, match=r"^cca cannot listen on ::1, port 0: as the test says"):
-        listen("::1", 0)
+        listen("::1", 0, guarded=False)
 
 
 @define
