@@ -1,7 +1,8 @@
 """One request's life, over a backend in memory."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import pytest
 import trio
@@ -10,8 +11,8 @@ from attrs import frozen
 
 from cca.backends import Exit
 from cca.claude.lines import LINE_LIMIT
-from cca.errors import DeadlineExceeded, InternalError, RateLimited, Unavailable, UpstreamFailed
-from cca.exchange import CHANNEL_SIZE, Deadlines, converse
+from cca.errors import Conflict, DeadlineExceeded, InternalError, RateLimited, Unavailable, UpstreamFailed
+from cca.exchange import CHANNEL_SIZE, Deadlines, answer_on, converse, hold
 from cca.model import AssistantTurn, Conversation, Event, Failed, Finished, Started, Text, TextDelta, Usage, UserTurn
 from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed
 
@@ -120,6 +121,88 @@ async def test_the_time_that_a_client_takes_to_read_is_not_the_programs_silence(
     pieces = [piece(str(number)) for number in range(CHANNEL_SIZE + 3)]
     lived = await live(FakeBackend([START, *pieces, Pause(299), END]), deadlines=Deadlines(1, 300, 1e9), pace=1000)
     assert lived.events[-1] == FINISHED
+
+
+# What is told before the client is.
+
+
+async def test_an_event_is_noted_before_anybody_has_it(autojump_clock: trio.testing.MockClock) -> None:
+    noted: list[Event] = []
+    sender, receiver = trio.open_memory_channel[Event](0)
+    async with trio.open_nursery() as nursery, receiver:
+        nursery.start_soon(converse, FakeBackend(ANSWER), ONE_TURN, DEADLINES, lambda: 1e9, sender, noted.append)
+        for number, event in enumerate(EVENTS, 1):
+            await trio.testing.wait_all_tasks_blocked()
+            assert noted == EVENTS[:number]
+            assert await receiver.receive() == event
+
+
+async def settling(
+    settle: Callable[[], Awaitable[None]], events: list[Event], actions: Sequence[Action] = ANSWER
+) -> list[Event]:
+    """Hold a conversation with ``settle`` at its end, put what a client gets on ``events``, return what was noted."""
+    noted: list[Event] = []
+    backend = FakeBackend(actions)
+    sender, receiver = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    holding = partial(hold, backend, ONE_TURN, DEADLINES, lambda: 1e9, settle=settle)
+    async with trio.open_nursery() as nursery, receiver:
+        nursery.start_soon(answer_on, sender, holding, noted.append)
+        async for event in receiver:
+            events.append(event)  # noqa: PERF401 - seen as they come, not all at once
+    assert backend.alive == 0
+    return noted
+
+
+async def test_an_answer_is_settled_before_its_end_is_told() -> None:
+    events: list[Event] = []
+    told: list[list[Event]] = []
+
+    async def settle() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        told.append(list(events))
+
+    assert await settling(settle, events) == EVENTS
+    assert told == [EVENTS[:-1]]
+    assert events == EVENTS
+
+
+async def test_an_answer_that_cannot_be_settled_is_a_failure() -> None:
+    refusal, events = Conflict("It is not as it was."), list[Event]()
+
+    async def settle() -> None:
+        raise refusal
+
+    noted = await settling(settle, events)
+    assert events == [*EVENTS[:-1], Failed(refusal)]
+    assert noted == [*EVENTS, Failed(refusal)]
+
+
+async def test_what_has_no_end_is_not_settled() -> None:
+    events: list[Event] = []
+
+    async def settle() -> None:
+        raise AssertionError("there is nothing to settle")
+
+    await settling(settle, events, [START, piece("a"), Exit(1)])
+    assert type(Lived(events, 0).error) is UpstreamFailed
+
+
+async def test_settling_ends_with_the_time_for_the_answer(autojump_clock: trio.testing.MockClock) -> None:
+    events: list[Event] = []
+    await settling(trio.sleep_forever, events)
+    assert type(Lived(events, 0).error) is DeadlineExceeded
+    assert trio.current_time() == pytest.approx(DEADLINES.answer)
+
+
+async def test_work_that_cannot_begin_is_told_on_the_channel() -> None:
+    async def work(_answer: object) -> None:
+        raise Conflict("Too many wait.")
+
+    sender, receiver = trio.open_memory_channel[Event](1)
+    await answer_on(sender, work)
+    [event] = [event async for event in receiver]
+    assert isinstance(event, Failed)
+    assert str(event.error) == "Too many wait."
 
 
 # Clients that do not read.
