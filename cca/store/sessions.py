@@ -1,5 +1,6 @@
 """Sessions and their turns, as functions of a connection. An owner sees its own; what has expired is not there."""
 
+import re
 import sqlite3
 from collections.abc import Collection, Sequence
 
@@ -9,6 +10,11 @@ from attrs import fields, frozen
 from cca.errors import Conflict
 from cca.model import Turn
 from cca.store.turns import Row, Status, history
+
+TITLE_LIMIT = 500
+"""Characters of a title."""
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 _VISIBLE = "owner = ? AND id = ? AND (expires_at IS NULL OR expires_at > ?)"
 
@@ -63,6 +69,11 @@ class Said:
 
 _SESSION = ", ".join(field.name for field in fields(Session))
 _TURN = ", ".join(field.name for field in fields(KeptTurn))
+
+
+def is_id(given: str) -> bool:
+    """Return whether a session can have this id."""
+    return _ID.fullmatch(given) is not None
 
 
 def find(connection: sqlite3.Connection, name: Name, now: float) -> Session | None:
@@ -134,6 +145,12 @@ def everybodys(connection: sqlite3.Connection, now: float) -> list[Session]:
     """Return all sessions of all owners, those last used first: for the user of this machine."""
     query = f"SELECT {_SESSION} FROM session WHERE expires_at IS NULL OR expires_at > ? ORDER BY updated_at DESC"  # noqa: S608
     return [Session(*row) for row in connection.execute(query, [now])]
+
+
+def of_id(connection: sqlite3.Connection, session_id: str, now: float) -> list[Session]:
+    """Return the sessions of this id, of all owners."""
+    query = f"SELECT {_SESSION} FROM session WHERE id = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY owner"  # noqa: S608
+    return [Session(*row) for row in connection.execute(query, [session_id, now])]
 
 
 def turns(connection: sqlite3.Connection, session: Session, limit: int, after: int = -1) -> list[KeptTurn]:

@@ -15,7 +15,7 @@ from cca.model import Json
 from cca.service import Service
 from cca.store import sessions
 from cca.store.database import Connection
-from cca.store.sessions import KeptTurn, Name, Session
+from cca.store.sessions import TITLE_LIMIT, KeptTurn, Name, Session, is_id
 from cca.web.access import check_media_type
 from cca.web.body import has_body, read_body
 from cca.wire import Body, decode_json, or_null, strict_converter, structure
@@ -29,13 +29,8 @@ PAGE = 20
 
 MOST_ON_PAGE = 100
 
-TITLE_LIMIT = 500
-"""Characters of a title."""
-
 MOST_EXPIRY = 10 * 365 * 86_400.0
 """Seconds: what is to be kept for longer than ten years need not expire."""
-
-_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 @frozen(kw_only=True)
@@ -60,7 +55,7 @@ def named_session() -> str | None:
     match request.headers.getlist(SESSION_HEADER):
         case []:
             return None
-        case [name] if _ID.fullmatch(name):
+        case [name] if is_id(name):
             return str(name)
         case _:
             raise BadRequest(
@@ -176,7 +171,7 @@ def turn_object(turn: KeptTurn) -> Json:
 
 def _name(id: str) -> Name:  # noqa: A002
     """Return a session's name. Raise ``NotFound`` for an id that is none: there is no such session, either."""
-    if _ID.fullmatch(id) is None:
+    if not is_id(id):
         raise _unknown()
     return Name(g.principal.owner, id)
 
@@ -195,7 +190,7 @@ def _unknown() -> NotFound:
 def _new_id(given: str | None, service: Service) -> str:
     if given is None:
         return f"session_{service.new_id()}"
-    if _ID.fullmatch(given) is None:
+    if not is_id(given):
         raise BadRequest("id must be 1 to 128 letters, digits, dots, dashes and underscores.", param="id")
     return given
 
