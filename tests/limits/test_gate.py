@@ -141,12 +141,22 @@ async def test_a_time_to_come_again_is_that_of_the_slots_held_lately(
     assert refused.value.retry_after == retry_after
 
 
-async def test_an_error_within_gives_the_slot_back(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_error_within_gives_the_slot_back_and_counts_as_an_answer(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def fail() -> None:
+        async with gate.slot():
+            await trio.sleep(110)
+            raise ZeroDivisionError
+
     gate = gate_of(1, 0)
     with pytest.raises(ZeroDivisionError):
-        async with gate.slot():
-            raise ZeroDivisionError
+        await fail()
     assert await all_slots_are_free(gate)
+    async with gate.slot():
+        with pytest.raises(Busy) as refused:
+            await fail()
+    assert refused.value.retry_after == 30
 
 
 @pytest.mark.parametrize("first", ["the cancelling", "the turn"])

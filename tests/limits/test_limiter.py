@@ -313,8 +313,8 @@ def test_a_request_is_settled_once_and_not_after_it() -> None:
 
 def test_counts_below_nothing_give_no_credit() -> None:
     limiter, _ = limiter_of()
-    ask(limiter, "tpm=100,usd_per_day=1", used=(-50, -5.0))
     ask(limiter, "tpm=100,usd_per_day=1", used=(60, 1.0))
+    ask(limiter, "tpm=100,usd_per_day=2", used=(-50, -5.0))
     assert limiter.standing("key", parse_limits("tpm=100")) == Standing(None, Window(100, 40, 36.0))
     with pytest.raises(RateLimited):
         ask(limiter, "usd_per_day=1")

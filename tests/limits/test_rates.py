@@ -163,6 +163,16 @@ def test_what_remains_is_admitted_and_one_more_is_not(amount: int, start: int, c
     assert rate.wait(now / 1000, left + 1) > 0
 
 
+def test_a_rate_is_full_once_all_drained_and_nothing_is_reserved() -> None:
+    rate = Rate(60)
+    assert rate.full(0.0)
+    rate.charge(0.0, 30)
+    assert not rate.full(29.9)
+    assert rate.full(30.0)
+    rate.reserve(1)
+    assert not rate.full(30.0)
+
+
 def test_another_limit_leaves_the_same_part_used() -> None:
     rate = Rate(60)
     rate.charge(0.0, 30)
@@ -183,6 +193,7 @@ costs = st.integers(0, 3_000_000).map(lambda millionths: millionths / 1e6)
     st.lists(st.tuples(st.floats(0, DAY / 3), costs), max_size=20),
     st.floats(0.5, 5),
 )
+@example(0.0, [(6e-7, 1.0)], 1.0)  # the wait is rounded down
 def test_what_a_day_had_is_counted_and_forgotten_a_minute_later_at_most(
     start: float, spends: list[tuple[float, float]], limit: float
 ) -> None:
@@ -244,6 +255,20 @@ def test_only_what_must_go_is_waited_for() -> None:
     assert spending.wait(7200.0, 4.0) == DAY + BUCKET - 7200
     assert spending.wait(7200.0, 3.0) == DAY + BUCKET - 3600
     assert spending.wait(7200.0, 1.0) == DAY + BUCKET
+
+
+def test_a_wall_clock_that_was_set_back_makes_nothing_younger_than_now() -> None:
+    spending = Spending()
+    spending.seed(6000.0, -3600.0, 5.0)
+    assert spending.wait(6000.0, 5.0) == DAY + BUCKET
+    assert not spending.nothing(6000.0 + DAY)
+
+
+@pytest.mark.parametrize(("age", "counts"), [(DAY + BUCKET - 0.1, True), (DAY + BUCKET, False)])
+def test_what_a_restarted_server_reads_counts_as_long_as_what_it_saw(age: float, counts: bool) -> None:  # noqa: FBT001
+    spending = Spending()
+    spending.seed(6000.0 + DAY + BUCKET - 0.1, age, 5.0)
+    assert spending.nothing(6000.0 + DAY + BUCKET - 0.1) != counts
 
 
 def test_its_memory_is_that_of_a_day() -> None:
