@@ -33,8 +33,10 @@ Connection: TypeAlias = sqlite3.Connection
 
 Transaction = Callable[[sqlite3.Connection], T]
 
-Identity: TypeAlias = tuple[int, int]
-"""The device and the inode of a file: another one at the same path is another file."""
+Identity: TypeAlias = tuple[int, int, bool]
+"""The device and the inode of a file, and whether it may be written: another one at the same path is another file, and
+a connection to one that could only be read writes never.
+"""
 
 
 class Runner(Protocol):
@@ -166,7 +168,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise Unavailable(
-            f"The file {path} is not a database of cca's: {error}. Name another with --database."
+            f"The file {path} is not a database of cca's, or damaged: {error}. Put a good copy in its place, or name "
+            "another with --database."
         ) from error
     except BaseException:
         connection.close()
@@ -222,7 +225,7 @@ def _identity(path: Path) -> Identity:
         raise Unavailable(
             f"The database {path} is gone: {error.strerror}. Put it back, or restart cca to begin a new one."
         ) from error
-    return status.st_dev, status.st_ino
+    return status.st_dev, status.st_ino, os.access(path, os.W_OK)
 
 
 def _advice(error: sqlite3.Error) -> str:
