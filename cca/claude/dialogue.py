@@ -276,7 +276,7 @@ class Dialogue:
             case _ if line.is_error:
                 return self._fail(self._failure(line, None, line.text))
             case Recalling():
-                self._cost_before = line.total_cost or 0.0
+                self._cost_before = self._cost_before if line.total_cost is None else line.total_cost
                 return Step(write=self._say())
             case Spoken(message):
                 cost = None if line.total_cost is None else max(0.0, line.total_cost - self._cost_before)

@@ -1,7 +1,7 @@
 """The dialogue's order: lines fed, and what they lead to, in every phase."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import printed
 import pytest
@@ -50,6 +50,7 @@ from cca.model import (
     Event,
     Failed,
     Finished,
+    Json,
     Started,
     Text,
     TextDelta,
@@ -333,6 +334,35 @@ def test_a_whole_message_is_all_its_blocks_and_ends_with_what_follows_them(
 
 def test_a_whole_message_that_its_line_gives_no_reason_for_has_its_results() -> None:
     assert told([whole(said("b"), reason=None), result(stop_reason="max_tokens")])[-1] == finished("max_tokens", START)
+
+
+@pytest.mark.parametrize(
+    ("recalled", "last", "cost"),
+    [
+        pytest.param([None], 0.25, 0.25, id="nothing before"),
+        pytest.param([0.0, 0.0, 0.0], 0.25, 0.25, id="remembering is free"),
+        pytest.param([0.5, 0.75], 1.0, 0.25, id="a running total, less what it was"),
+        pytest.param([0.75, None], 1.0, 0.25, id="less what it was, by the last that said so"),
+        pytest.param([0.75], 0.5, 0.0, id="a total that began anew is no income"),
+        pytest.param([0.75], None, None, id="a result that says nothing of it"),
+    ],
+)
+def test_the_cost_of_an_answer_is_its_results_less_those_of_earlier_ones(
+    recalled: Sequence[float | None], last: float | None, cost: float | None
+) -> None:
+    conversation = Conversation("haiku", (QUESTION, AssistantTurn((Text("Yes?"),))) * len(recalled) + (QUESTION,))
+    before = [line(type="result", is_error=False, num_turns=0, **charged(total)) for total in recalled]
+    events = told([*before, whole(said("b")), result(**charged(last))], opened(conversation))
+    assert events[-1] == Finished("end_turn", None, START, cost)
+
+
+def charged(total: float | None) -> Mapping[str, Json]:
+    return {} if total is None else {"total_cost_usd": total}
+
+
+def test_an_answer_that_ends_before_its_result_has_no_cost() -> None:
+    assert told(PLAIN)[-1] == Finished("end_turn", None, END, None)
+    assert told([whole(said("b")), user(), result(total_cost_usd=1.0)])[-1] == Finished("end_turn", None, START, None)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,10 @@ COUNTS = {
             TurnResult(is_error=False, status=None, text="a", stop_reason="end_turn", terminal_reason="completed"),
         ),
         (
+            printed.result("a", total_cost_usd=1),
+            TurnResult(is_error=False, status=None, text="a", stop_reason=None, terminal_reason=None, total_cost=1.0),
+        ),
+        (
             printed.refused("b", 429),
             TurnResult(is_error=True, status=429, text="b", stop_reason=None, terminal_reason=None),
         ),

@@ -99,6 +99,14 @@ async def test_no_answer_speaks_of_an_api_error(name: str, autojump_clock: trio.
     assert not any("API Error" in str(event) for event in events)
 
 
+async def test_an_answer_that_came_with_its_result_has_the_cost_that_this_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    *_, last = await answer(RECORDINGS["2.1.330/broken_before_text"])
+    assert isinstance(last, Finished)
+    assert last.cost == pytest.approx(3.4e-06)
+
+
 def test_every_case_is_recorded_as_the_conversation_that_it_is() -> None:
     recorded = {name.rsplit("/", 1)[-1]: conversation_of(each.request) for name, each in RECORDINGS.items()}
     assert recorded == {case.name: case.conversation for case in CASES}
