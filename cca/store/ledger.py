@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 
+import trio
 from attrs import define, field
 
 from cca.errors import Unavailable
@@ -22,15 +23,22 @@ class Ledger:
 
     database: Database
     _pending: deque[Exchange] = field(factory=lambda: deque(maxlen=PENDING_LIMIT), init=False)
+    _writing: trio.Lock = field(factory=trio.Lock, init=False)
 
     async def keep(self, exchange: Exchange) -> None:
         """Keep ``exchange``, and what is pending. Where the database cannot be written they wait, which is logged."""
         self._pending.append(exchange)
+        # One at a time, so that they stay in their order; who waited may find that its own was written along.
+        async with self._writing:
+            if self._pending:
+                await self._write()
+
+    async def _write(self) -> None:
         batch, self._pending = self._pending, deque(maxlen=PENDING_LIMIT)
         try:
             await self.database.write(lambda connection: exchanges.add(connection, batch))
         except BaseException as error:
-            self._pending.extendleft(reversed(batch))
+            self._pending = deque([*batch, *self._pending], maxlen=PENDING_LIMIT)
             if not isinstance(error, Unavailable):
                 raise
             log.error("%d exchanges wait to be kept: %s", len(self._pending), error)  # noqa: TRY400 - it says all
