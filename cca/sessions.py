@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 
-import orjson
 import trio
 from attrs import define, evolve, field
 
@@ -37,7 +36,7 @@ class OpenSession:
 
     def continued(self, sent: Conversation) -> Conversation:
         """Return what a client sent with the history before it, and the system prompt where it sent none."""
-        kept = () if self.session is None else tuple(orjson.loads(self.session.system))
+        kept = () if self.session is None else self.session.system
         self._sent = evolve(sent, system=sent.system or kept)
         return evolve(self._sent, turns=joined((*self.history, *sent.turns)))
 

@@ -25,6 +25,9 @@ T = TypeVar("T")
 APPLICATION_ID = 0x63636131
 """Marks a file as cca's: "cca1"."""
 
+PAGE_SIZE = 1024
+"""Bytes. A text takes whole pages (``cca.store.text``), and most that are said fit into one or two of these."""
+
 BUSY_TIMEOUT = 5.0
 """Seconds that a transaction waits for another program that has the file open."""
 
@@ -192,6 +195,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
+    # Of a new file; one that is there keeps its own.
+    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     connection.execute(f"PRAGMA journal_mode = {'WAL' if _wal_is_safe(sqlite3.sqlite_version_info) else 'TRUNCATE'}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")

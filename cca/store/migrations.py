@@ -46,8 +46,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             number INTEGER PRIMARY KEY,
             owner TEXT NOT NULL,          -- the id of an API key; empty for what was made while there was none
             id TEXT NOT NULL,
-            title TEXT,
-            system TEXT NOT NULL,         -- the system prompt's blocks, a JSON array
+            about INTEGER NOT NULL,       -- its title and its system prompt, a JSON object: the text's first piece
+            about_pieces INTEGER NOT NULL,
             created_at REAL NOT NULL,
             updated_at REAL NOT NULL,
             expires_after REAL,           -- seconds without use; NULL keeps it
@@ -64,12 +64,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             position INTEGER NOT NULL,    -- 0, 1, 2, ... without a gap
             id TEXT NOT NULL,
             role TEXT NOT NULL,
-            content TEXT NOT NULL,        -- its parts, a JSON array
+            content INTEGER NOT NULL,     -- its parts, a JSON array: the text's first piece
+            pieces INTEGER NOT NULL,
             created_at REAL NOT NULL,
             status TEXT NOT NULL,
             answer TEXT                   -- what an answer came to, a JSON object; NULL for a user's turn
         ) STRICT
         """,
         "CREATE UNIQUE INDEX turn_position ON turn (session, position)",
+        """
+        CREATE TABLE text (               -- as cca.store.text keeps it
+            number INTEGER PRIMARY KEY,
+            session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
+            piece BLOB NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX text_session ON text (session)",
     ),
 )

@@ -2,13 +2,14 @@
 
 import re
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import orjson
-from attrs import fields, frozen
+from attrs import frozen
 
 from cca.errors import Conflict
 from cca.model import Turn
+from cca.store.text import Place, drop, get, put
 from cca.store.turns import Row, Status, history
 
 TITLE_LIMIT = 500
@@ -16,7 +17,8 @@ TITLE_LIMIT = 500
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
-_VISIBLE = "owner = ? AND id = ? AND (expires_at IS NULL OR expires_at > ?)"
+MOST_TURNS = 1_000_000
+"""Of one session: more than any model reads."""
 
 
 @frozen
@@ -35,7 +37,7 @@ class Session:
     owner: str
     id: str
     title: str | None
-    system: str
+    system: tuple[str, ...]
     created_at: float
     updated_at: float
     expires_after: float | None
@@ -67,8 +69,8 @@ class Said:
     at: float
 
 
-_SESSION = ", ".join(field.name for field in fields(Session))
-_TURN = ", ".join(field.name for field in fields(KeptTurn))
+_SESSION = "number, owner, id, about, about_pieces, created_at, updated_at, expires_after, expires_at, turns"
+_LIVES = "(expires_at IS NULL OR expires_at > ?)"
 
 
 def is_id(given: str) -> bool:
@@ -77,8 +79,8 @@ def is_id(given: str) -> bool:
 
 
 def find(connection: sqlite3.Connection, name: Name, now: float) -> Session | None:
-    row = connection.execute(f"SELECT {_SESSION} FROM session WHERE {_VISIBLE}", [name.owner, name.id, now]).fetchone()  # noqa: S608
-    return None if row is None else Session(*row)
+    query = f"SELECT {_SESSION} FROM session WHERE owner = ? AND id = ? AND {_LIVES}"  # noqa: S608 - constants
+    return next(_sessions(connection, query, [name.owner, name.id, now]), None)
 
 
 def load(connection: sqlite3.Connection, name: Name, now: float) -> tuple[Session, tuple[Turn, ...]] | None:
@@ -86,8 +88,7 @@ def load(connection: sqlite3.Connection, name: Name, now: float) -> tuple[Sessio
     session = find(connection, name, now)
     if session is None:
         return None
-    query = "SELECT role, status, content FROM turn WHERE session = ? ORDER BY position"
-    return session, history(connection.execute(query, [session.number]))
+    return session, history((turn.role, turn.status, turn.content) for turn in turns(connection, session))
 
 
 def begin(connection: sqlite3.Connection, name: Name, now: float, expires_after: float | None) -> Session:
@@ -96,8 +97,8 @@ def begin(connection: sqlite3.Connection, name: Name, now: float, expires_after:
     expires_at = None if expires_after is None else now + expires_after
     try:
         connection.execute(
-            "INSERT INTO session (owner, id, system, created_at, updated_at, expires_after, expires_at, turns) "
-            "VALUES (?, ?, '[]', ?, ?, ?, ?, 0)",
+            "INSERT INTO session (owner, id, about, about_pieces, created_at, updated_at, expires_after, expires_at, "
+            "turns) VALUES (?, ?, 0, 0, ?, ?, ?, ?, 0)",
             [name.owner, name.id, now, now, expires_after, expires_at],
         )
     except sqlite3.IntegrityError:
@@ -110,9 +111,9 @@ def begin(connection: sqlite3.Connection, name: Name, now: float, expires_after:
 def append(connection: sqlite3.Connection, session: Session, said: Said) -> None:
     """Add an exchange to ``session`` as it was read. Raise ``Conflict`` when it is no longer as it was."""
     changed = connection.execute(
-        "UPDATE session SET turns = turns + ?, system = ?, updated_at = ?, expires_at = ? + expires_after "
+        "UPDATE session SET turns = turns + ?, updated_at = ?, expires_at = ? + expires_after "
         "WHERE number = ? AND turns = ?",
-        [len(said.rows), orjson.dumps(said.system).decode(), said.at, said.at, session.number, session.turns],
+        [len(said.rows), said.at, said.at, session.number, session.turns],
     )
     if changed.rowcount != 1:
         raise Conflict(
@@ -120,68 +121,74 @@ def append(connection: sqlite3.Connection, session: Session, said: Said) -> None
             "Read it again, and send the request once more.",
             code="session_changed",
         )
-    connection.executemany(
-        "INSERT INTO turn (session, position, id, role, content, created_at, status, answer) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (session.number, session.turns + index, turn_id, row.role, row.content, said.at, said.status, row.answer)
-            for index, (row, turn_id) in enumerate(zip(said.rows, said.ids, strict=True))
-        ],
-    )
+    if said.system != session.system:
+        _describe(connection, session.number, session.title, said.system)
+    for position, (row, turn_id) in enumerate(zip(said.rows, said.ids, strict=True), session.turns):
+        turn = KeptTurn(position, turn_id, row.role, row.content, said.at, said.status, row.answer)
+        _add(connection, session.number, turn)
 
 
 def page(connection: sqlite3.Connection, owner: str, now: float, limit: int, after: Session | None) -> list[Session]:
     """Return at most ``limit`` sessions, those last used first, from behind ``after`` on."""
-    query = f"SELECT {_SESSION} FROM session WHERE owner = ? AND (expires_at IS NULL OR expires_at > ?)"  # noqa: S608
+    query = f"SELECT {_SESSION} FROM session WHERE owner = ? AND {_LIVES}"  # noqa: S608 - constants
     values: list[object] = [owner, now]
     if after is not None:
         query += " AND (updated_at, number) < (?, ?)"
         values += [after.updated_at, after.number]
-    rows = connection.execute(f"{query} ORDER BY updated_at DESC, number DESC LIMIT ?", [*values, limit])
-    return [Session(*row) for row in rows]
+    return list(_sessions(connection, f"{query} ORDER BY updated_at DESC, number DESC LIMIT ?", [*values, limit]))
 
 
 def everybodys(connection: sqlite3.Connection, now: float) -> list[Session]:
     """Return all sessions of all owners, those last used first: for the user of this machine."""
-    query = f"SELECT {_SESSION} FROM session WHERE expires_at IS NULL OR expires_at > ? ORDER BY updated_at DESC"  # noqa: S608
-    return [Session(*row) for row in connection.execute(query, [now])]
+    query = f"SELECT {_SESSION} FROM session WHERE {_LIVES} ORDER BY updated_at DESC, number DESC"  # noqa: S608 - constants
+    return list(_sessions(connection, query, [now]))
 
 
 def of_id(connection: sqlite3.Connection, session_id: str, now: float) -> list[Session]:
     """Return the sessions of this id, of all owners."""
-    query = f"SELECT {_SESSION} FROM session WHERE id = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY owner"  # noqa: S608
-    return [Session(*row) for row in connection.execute(query, [session_id, now])]
+    query = f"SELECT {_SESSION} FROM session WHERE id = ? AND {_LIVES} ORDER BY owner"  # noqa: S608 - constants
+    return list(_sessions(connection, query, [session_id, now]))
 
 
-def turns(connection: sqlite3.Connection, session: Session, limit: int, after: int = -1) -> list[KeptTurn]:
+def turns(connection: sqlite3.Connection, session: Session, limit: int = MOST_TURNS, after: int = -1) -> list[KeptTurn]:
     """Return at most ``limit`` turns of ``session``, the oldest first, from behind the position ``after`` on."""
-    query = f"SELECT {_TURN} FROM turn WHERE session = ? AND position > ? ORDER BY position LIMIT ?"  # noqa: S608
-    return [KeptTurn(*row) for row in connection.execute(query, [session.number, after, limit])]
+    rows = connection.execute(
+        "SELECT content, pieces, position, id, role, created_at, status, answer FROM turn "
+        "WHERE session = ? AND position > ? ORDER BY position LIMIT ?",
+        [session.number, after, limit],
+    ).fetchall()
+    return [
+        KeptTurn(position, turn_id, role, get(connection, Place(first, pieces)), created_at, status, answer)
+        for first, pieces, position, turn_id, role, created_at, status, answer in rows
+    ]
 
 
 def change(connection: sqlite3.Connection, session: Session, title: str | None, expires_after: float | None) -> None:
     """Set a session's title and how long it is kept after it was last used."""
     connection.execute(
-        "UPDATE session SET title = ?, expires_after = ?, expires_at = updated_at + ? WHERE number = ?",
-        [title, expires_after, expires_after, session.number],
+        "UPDATE session SET expires_after = ?, expires_at = updated_at + ? WHERE number = ?",
+        [expires_after, expires_after, session.number],
     )
+    if title != session.title:
+        _describe(connection, session.number, title, session.system)
 
 
 def remove(connection: sqlite3.Connection, session: Session) -> None:
     connection.execute("DELETE FROM session WHERE number = ?", [session.number])
 
 
-def copy_turns(connection: sqlite3.Connection, source: Session, target: Session, count: int) -> None:
-    """Give ``target``, which has none, the first ``count`` turns of ``source``, and its system prompt."""
-    connection.execute(
-        "INSERT INTO turn (session, position, id, role, content, created_at, status, answer) "
-        "SELECT ?, position, id, role, content, created_at, status, answer FROM turn "
-        "WHERE session = ? AND position < ?",
-        [target.number, source.number, count],
-    )
-    connection.execute(
-        "UPDATE session SET turns = ?, system = ? WHERE number = ?", [count, source.system, target.number]
-    )
+def fill(
+    connection: sqlite3.Connection,
+    session: Session,
+    title: str | None,
+    system: tuple[str, ...],
+    kept: Sequence[KeptTurn],
+) -> None:
+    """Give a session that was just begun its title, its system prompt and its turns, as they were in another one."""
+    for turn in kept:
+        _add(connection, session.number, turn)
+    _describe(connection, session.number, title, system)
+    connection.execute("UPDATE session SET turns = ? WHERE number = ?", [len(kept), session.number])
 
 
 def sweep(connection: sqlite3.Connection, now: float, besides: Collection[Name]) -> int:
@@ -190,3 +197,31 @@ def sweep(connection: sqlite3.Connection, now: float, besides: Collection[Name])
     numbers = [(number,) for number, *name in rows.fetchall() if Name(*name) not in besides]
     connection.executemany("DELETE FROM session WHERE number = ?", numbers)
     return len(numbers)
+
+
+def _sessions(connection: sqlite3.Connection, query: str, values: list[object]) -> Iterator[Session]:
+    for number, owner, session_id, about, pieces, *rest in connection.execute(query, values).fetchall():
+        described = orjson.loads(get(connection, Place(about, pieces)) or "{}")
+        title, system = described.get("title"), tuple(described.get("system", ()))
+        yield Session(number, owner, session_id, title, system, *rest)
+
+
+def _describe(connection: sqlite3.Connection, number: int, title: str | None, system: tuple[str, ...]) -> None:
+    """Set a session's title and its system prompt."""
+    old = connection.execute("SELECT about, about_pieces FROM session WHERE number = ?", [number]).fetchone()
+    drop(connection, Place(*old))
+    new = put(connection, number, orjson.dumps({"title": title, "system": system}).decode())
+    values = [new.first, new.pieces, number]
+    connection.execute("UPDATE session SET about = ?, about_pieces = ? WHERE number = ?", values)
+
+
+def _add(connection: sqlite3.Connection, number: int, turn: KeptTurn) -> None:
+    place = put(connection, number, turn.content)
+    connection.execute(
+        "INSERT INTO turn (session, position, id, role, content, pieces, created_at, status, answer) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(number, turn.position, turn.id, turn.role, place.first, place.pieces),
+            *(turn.created_at, turn.status, turn.answer),
+        ],
+    )

@@ -97,7 +97,8 @@ async def change_session(service: Service, id: str) -> Response:  # noqa: A002
         sessions.change(connection, session, title, expires_after)
         return sessions.find(connection, _name(id), now) or session
 
-    return _json(session_object(await service.database.write(write)))
+    # The old title goes from the file.
+    return _json(session_object(await service.database.erase(write)))
 
 
 async def delete_session(service: Service, id: str) -> Response:  # noqa: A002
@@ -134,8 +135,8 @@ async def fork_session(service: Service, id: str) -> Response:  # noqa: A002
         if not 0 <= count <= source.turns:
             raise BadRequest(f"turns must be from 0 to {source.turns}, and is {count}.", param="turns")
         target = sessions.begin(connection, target_name, now, source.expires_after)
-        sessions.copy_turns(connection, source, target, count)
-        sessions.change(connection, target, sent.title or source.title, source.expires_after)
+        kept = sessions.turns(connection, source, count)
+        sessions.fill(connection, target, sent.title or source.title, source.system, kept)
         return _found(connection, target_name, now)
 
     return _json(session_object(await service.database.write(write)))

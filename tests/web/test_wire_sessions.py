@@ -478,7 +478,7 @@ async def test_a_fork_goes_its_own_way(autojump_clock: MockClock) -> None:
     assert (whole["turns"], len(untouched)) == (4, 4)
 
 
-BAD = {
+BAD: dict[str, tuple[str, str, Any, int, str | None]] = {
     "limit of 0": ("GET", "/v1/sessions?limit=0", None, 400, "limit"),
     "limit of 101": ("GET", "/v1/sessions?limit=101", None, 400, "limit"),
     "limit of words": ("GET", "/v1/sessions?limit=ten", None, 400, "limit"),
