@@ -19,7 +19,8 @@ IO = (
 
 PURE = (
     *("cca.model", "cca.errors", "cca.wire", "cca.catalogue", "cca.model_json", "cca.message", "cca.prices"),
-    *("cca.estimate", "cca.dialects", "cca.claude"),
+    *("cca.estimate", "cca.archive", "cca.markdown", "cca.store.turns", "cca.dialects", "cca.claude"),
+    *("cca.backends.synthesis", "cca.backends.archiving"),
     *("cca.backends.transcript", "cca.backends.redaction", "cca.backends.kept", "cca.backends.readings"),
     *("cca.backends.telltales", "cca.limits.policy", "cca.limits.rates", "cca.limits.account", "cca.limits.limiter"),
     *("cca.web.sse", "cca.web.rate_headers"),

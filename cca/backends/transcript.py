@@ -8,6 +8,9 @@
                                                   it had nothing more to say
 
 ``request`` is the conversation as ``cca.model`` has it, so that a recording can be replayed through any dialect.
+
+One that ``cca sessions export`` made of a session, without a process, has "session" as its ``cli`` and all that is kept
+of it (``cca.archive``) as ``session``. Its ``argv`` and ``env`` are empty, and nothing in it is redacted.
 """
 
 from typing import TypeAlias, assert_never
@@ -28,12 +31,16 @@ class UnreadableTranscript(ValueError):
 
 @frozen
 class Header:
-    """What the process was started for and with. ``env`` has names only; ``request`` is redacted."""
+    """What the process was started for and with. ``env`` has names only; ``request`` is redacted.
+
+    ``session`` is there in the export of one alone.
+    """
 
     cli: str
     argv: tuple[str, ...]
     env: tuple[str, ...]
     request: Json
+    session: Json = None
 
 
 @frozen
@@ -80,6 +87,8 @@ def encode(transcript: Transcript) -> bytes:
         "env": list(header.env),
         "request": header.request,
     }
+    if header.session is not None:
+        first["session"] = header.session
     return b"".join(orjson.dumps(row) + b"\n" for row in (first, *map(_row, transcript.entries)))
 
 
@@ -119,7 +128,7 @@ def _header(row: Json) -> Header:
         case {"format": other} if other != FORMAT:
             raise UnreadableTranscript(f"its format is {_excerpt(other)}, and this cca knows format {FORMAT}")
         case {"format": _, "cli": str(cli), "argv": list(argv), "env": list(env), "request": dict(request)}:
-            return Header(cli, tuple(argv), tuple(env), request)
+            return Header(cli, tuple(argv), tuple(env), request, row.get("session"))
         case _:
             raise UnreadableTranscript("it does not begin as a recording of cca's does")
 

@@ -50,9 +50,13 @@ class Answered:
 def user_rows(turns: Iterable[Turn]) -> Iterator[Row]:
     """Yield the rows of what a client sent: user turns, and what it says that the assistant said."""
     for turn in turns:
-        kinds = UserPart if isinstance(turn, UserTurn) else AssistantPart
-        content = [_CONVERTER.unstructure(part, kinds) for part in turn.content]
-        yield Row("user" if isinstance(turn, UserTurn) else "assistant", _text(content))
+        yield Row("user" if isinstance(turn, UserTurn) else "assistant", _text(content_of(turn)))
+
+
+def content_of(turn: Turn) -> list[Json]:
+    """Return the parts of a turn as they are kept: what ``turn_of`` takes."""
+    kinds = UserPart if isinstance(turn, UserTurn) else AssistantPart
+    return [_CONVERTER.unstructure(part, kinds) for part in turn.content]
 
 
 def answer_row(message: Message, answered: Answered) -> Row:
@@ -66,15 +70,18 @@ def is_of_use(message: Message) -> bool:
 
 def history(rows: Iterable[tuple[str, str, str]]) -> tuple[Turn, ...]:
     """Return the turns of rows of role, status and content, oldest first: those that the client knows of."""
-    turns: list[Turn] = []
-    for role, status, content in rows:
-        if status != "undelivered":
-            parts = [part for part in orjson.loads(content) if _is_history(part, status)]
-            if role == "user":
-                turns.append(UserTurn(_CONVERTER.structure(parts, tuple[UserPart, ...])))
-            else:
-                turns.append(AssistantTurn(_CONVERTER.structure(parts, tuple[AssistantPart, ...])))
-    return tuple(turns)
+    return tuple(
+        turn_of(role, [part for part in orjson.loads(content) if _is_history(part, status)])
+        for role, status, content in rows
+        if status != "undelivered"
+    )
+
+
+def turn_of(role: str, parts: Json) -> Turn:
+    """Return a turn whose parts are as they are kept. It can have no ``thinking``, and no broken ``tool_use``."""
+    if role == "user":
+        return UserTurn(_CONVERTER.structure(parts, tuple[UserPart, ...]))
+    return AssistantTurn(_CONVERTER.structure(parts, tuple[AssistantPart, ...]))
 
 
 def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
