@@ -53,13 +53,14 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     ask = await _ask(dialect, await read_body(), service)
     sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
     asked = Request(g.request_id, g.principal, dialect.name, ask, session)
-    request_nursery().start_soon(attend, service, asked, sender)
+    bound = partial(ending.bound, g.principal.key_id)
+    request_nursery().start_soon(_attend, service, asked, sender, bound)
     first = await events.receive()
     if isinstance(first, Failed):
         raise first.error
     if ask.stream:
         encoder = dialect.stream(ask, service.stamp())
-        body = _stream(first, events, encoder, service.settings.heartbeat, partial(ending.bound, g.principal.key_id))
+        body = _stream(first, events, encoder, service.settings.heartbeat, bound)
         response = Response(body, headers=STREAM_HEADERS)
     else:
         response = await _whole(first, events, dialect.whole(ask, service.stamp()))
@@ -67,6 +68,12 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     if session is not None:
         response.headers[SESSION_HEADER] = session
     return response
+
+
+async def _attend(service: Service, asked: Request, sender: trio.MemorySendChannel[Event], bound: Bounding) -> None:
+    """Attend to a request. When an end comes to it, its process ends then, though the client reads nothing."""
+    with bound():
+        await attend(service, asked, sender)
 
 
 async def _ask(dialect: Dialect, body: bytes, service: Service) -> Ask:
