@@ -76,7 +76,7 @@ def tests(session: nox.Session) -> None:
     """Run the offline suite: no network, no Claude."""
     session.install("-e", ".[test]")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-m", "not live", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "-m", "not live and not soak", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
     session.run("coverage", "report", f"--include={','.join(PURE)}", "--fail-under=100")
@@ -98,7 +98,7 @@ def clients(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Run what is long, with the real Claude Code, and print its figures."""
+    """Run what is long, with and without the real Claude Code, and print its figures."""
     session.install("-e", ".[claude,test]")
     session.run("pytest", "-m", "soak", "-s", *session.posargs)
 
