@@ -38,6 +38,9 @@ PURE = (
     "cca/limits/rates.py",
     "cca/limits/account.py",
     "cca/limits/limiter.py",
+    "cca/keys.py",
+    "cca/web/access.py",
+    "cca/web/credentials.py",
     "cca/web/sse.py",
     "cca/web/rate_headers.py",
 )

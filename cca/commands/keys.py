@@ -1,7 +1,6 @@
 """``cca keys``: make API keys, list them, revoke them. A running cca follows within a second."""
 
 import argparse
-import sqlite3
 import sys
 from functools import partial
 
@@ -13,6 +12,7 @@ from cca.keys import DEFAULT_SCOPES, SCOPES, Key, check_name, parse_duration, pa
 from cca.limits.policy import EXAMPLE, NO_LIMITS, parse_limits, spelled
 from cca.model import Json
 from cca.store import keys
+from cca.store.database import Connection
 
 
 def add_keys(commands: Subparsers) -> None:
@@ -39,7 +39,7 @@ async def _create(flags: argparse.Namespace, around: Surroundings) -> None:
     now = around.now()
     expires_at = None if flags.expires is None else now + flags.expires
 
-    def create(connection: sqlite3.Connection) -> tuple[str, Key, bool]:
+    def create(connection: Connection) -> tuple[str, Key, bool]:
         first = not keys.listed(connection)
         text, key = keys.make(connection, around.randomness, flags.name, flags.scopes, flags.limit, now, expires_at)
         return text, key, first
