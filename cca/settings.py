@@ -29,15 +29,19 @@ ALIAS_PATTERNS = (
 
 PRICES = (
     "claude-3-5-haiku*=0.8/4/0.08/1",
+    "claude-haiku-5-5*=0.1/0.5/0.01/0.125",
     "claude-haiku-*=1/5/0.1/1.25",
     "claude-sonnet-5-5*=2/10/0.1/2.5",
+    "claude-sonnet-5*=2/10/0.2/2.5",
     "claude-sonnet-*=3/15/0.3/3.75",
     "claude-opus-5-5*=4/20/0.2/5",
     "claude-opus-*=5/25/0.5/6.25",
     "claude-fable-*=10/50/1/12.5",
     "*=4/20/0.2/5",
 )
-"""What Claude Code 2.1.330 itself counts, by its results."""
+"""What Claude Code 2.1.330 itself counts, by its results. Once a prompt is over 100,000 tokens it counts Haiku 5.5 five
+times, which no row says.
+"""
 
 
 class SettingsError(ValueError):
