@@ -56,7 +56,7 @@ def setting(default: T, help: str, *, flag: bool = False) -> T:  # noqa: A002 - 
 class Settings:
     """``cca``'s settings. Times are in seconds, sizes in bytes. A field ``x_y`` is ``CCA_X_Y`` in the environment."""
 
-    host: str = setting("127.0.0.1", "address to listen on; loopback only", flag=True)
+    host: str = setting("127.0.0.1", "address to listen on; another than loopback needs an API key", flag=True)
     port: int = setting(8000, "port to listen on; 0 picks a free one", flag=True)
     claude: Path | None = setting(None, "the Claude Code program; else PATH, then claude-agent-sdk's", flag=True)
     offline: bool = setting(
