@@ -74,10 +74,10 @@ class Inside:
     async def connect(self) -> trio.SocketStream:
         return await trio.open_tcp_stream("127.0.0.1", self.port)
 
-    async def chat(self, body: Json) -> bytes:
+    async def chat(self, body: Json, headers: str = "") -> bytes:
         """Return the whole reply, head and all."""
         async with await self.connect() as stream:
-            await stream.send_all(self.request(body, "Connection: close\r\n"))
+            await stream.send_all(self.request(body, f"Connection: close\r\n{headers}"))
             return b"".join([part async for part in stream])
 
     def request(self, body: Json, headers: str = "") -> bytes:
