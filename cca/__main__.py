@@ -11,6 +11,8 @@ import trio
 
 from cca.commands import Surroundings
 from cca.commands.keys import add_keys
+from cca.commands.sessions import add_sessions
+from cca.commands.usage import add_usage
 from cca.errors import CcaError, innermost
 from cca.service import open_service, process_environ
 from cca.settings import Settings, SettingsError, flag, read_settings, reader, variable
@@ -64,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
             _add_flag(serve, attribute)
     serve.set_defaults(run=_serve)
     add_keys(commands)
+    add_sessions(commands)
+    add_usage(commands)
     return parser
 
 

@@ -9,7 +9,6 @@ from cca.backends.archiving import archive_in
 from cca.backends.replay import Recording, read_recordings
 from cca.model import Usage
 from cca.prices import prices_of
-from cca.settings import PRICES
 from cca.store.turns import Answered, Status
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -24,6 +23,8 @@ FAILING = frozenset(
 """Fixtures whose answer does not end well."""
 
 ENDING_WELL = sorted(set(RECORDINGS) - FAILING)
+
+DEAR = prices_of(("*=1/5/0.1/1.25",))
 
 BEGUN = 1_767_225_600.0
 MODEL = "claude-haiku-5-5"
@@ -72,7 +73,7 @@ def session(*turns: ArchivedTurn, title: str | None = None, system: tuple[str, .
 def imported(recording: Recording) -> Archive:
     """Return the session that a recording makes."""
     ids = count(1)
-    return archive_in(recording.transcript, prices_of(PRICES), BEGUN, lambda: f"id{next(ids)}")
+    return archive_in(recording.transcript, DEAR, BEGUN, lambda: f"id{next(ids)}")
 
 
 EVERYTHING = session(

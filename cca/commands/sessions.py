@@ -1,0 +1,134 @@
+"""``cca sessions``: the sessions of all owners, for the user of this machine.
+
+A running cca may have the database open: each command is a short transaction.
+"""
+
+import argparse
+import sys
+
+import orjson
+from attrs import asdict
+
+from cca.archive import Archive, ArchivedTurn
+from cca.commands import Subparsers, Surroundings, add_command, moment, opened, table
+from cca.commands.owners import KEY_HELP, NOBODY, found_session, owner_names
+from cca.commands.session_files import add_export, add_import
+from cca.model import Json
+from cca.store import sessions
+from cca.store.archives import archive
+from cca.store.database import Connection
+from cca.store.sessions import Session
+
+EXCERPT = 60
+"""Characters of a text in a table."""
+
+
+def add_sessions(commands: Subparsers) -> None:
+    """Add ``sessions`` and its commands."""
+    parser = commands.add_parser("sessions", help="list, show, export, import and delete sessions")
+    of_sessions = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = add_command(of_sessions, "list", "list the sessions of all owners, those last used first", _list)
+    listing.add_argument("--json", action="store_true", help="as JSON; times are in seconds since the epoch")
+    show = add_command(of_sessions, "show", "show a session, its turns in brief", _show)
+    show.add_argument("id", metavar="ID")
+    show.add_argument("--key", metavar="NAME-OR-ID", help=KEY_HELP)
+    add_export(of_sessions)
+    add_import(of_sessions)
+    delete = add_command(of_sessions, "delete", "delete sessions, all that are named or none", _delete)
+    delete.add_argument("ids", metavar="ID", nargs="+")
+    delete.add_argument("--key", metavar="NAME-OR-ID", help=KEY_HELP)
+
+
+async def _list(flags: argparse.Namespace, around: Surroundings) -> None:
+    def read(connection: Connection) -> list[tuple[Session, str]]:
+        names = owner_names(connection)
+        found = sessions.everybodys(connection, around.now())
+        return [(session, names.get(session.owner, session.owner)) for session in found]
+
+    async with opened(flags, around) as database:
+        found = await database.read(read)
+    if flags.json:
+        rows = [_object(session, name) for session, name in found]
+        print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+    elif found:
+        heading = ("ID", "KEY", "TITLE", "TURNS", "UPDATED", "EXPIRES")
+        print(table(heading, [_row(session, name) for session, name in found]), end="")
+    else:
+        print("There is no session.", file=sys.stderr)
+
+
+async def _show(flags: argparse.Namespace, around: Surroundings) -> None:
+    def read(connection: Connection) -> tuple[Session, str, Archive]:
+        session = found_session(connection, flags.id, flags.key, around.now())
+        return session, owner_names(connection).get(session.owner, session.owner), archive(connection, session)
+
+    async with opened(flags, around) as database:
+        session, name, archived = await database.read(read)
+    facts = {
+        "id": session.id,
+        "key": name,
+        "title": NOBODY if session.title is None else excerpt(session.title),
+        "begun": moment(session.created_at),
+        "updated": moment(session.updated_at),
+        "expires": moment(session.expires_at),
+        "system": excerpt(" ".join(archived.system)) or NOBODY,
+    }
+    print("".join(f"{fact + ':':<9} {said}\n" for fact, said in facts.items()))
+    heading = ("TURN", "ROLE", "STATUS", "MODEL", "TOKENS", "COST", "CONTENT")
+    print(table(heading, [_turn(position, turn) for position, turn in enumerate(archived.turns)]), end="")
+
+
+async def _delete(flags: argparse.Namespace, around: Surroundings) -> None:
+    def erase(connection: Connection) -> list[Session]:
+        named = [found_session(connection, each, flags.key, around.now()) for each in dict.fromkeys(flags.ids)]
+        for session in named:
+            sessions.remove(connection, session)
+        return named
+
+    async with opened(flags, around) as database:
+        deleted = await database.erase(erase)
+    for session in deleted:
+        print(f"Session {session.id} is deleted: {session.turns} turns.")
+
+
+def _row(session: Session, name: str) -> tuple[str, ...]:
+    title = NOBODY if session.title is None else excerpt(session.title)
+    return (
+        session.id,
+        name,
+        title,
+        str(session.turns),
+        moment(session.updated_at),
+        moment(session.expires_at),
+    )
+
+
+def _object(session: Session, name: str) -> Json:
+    kept = asdict(session, filter=lambda attribute, _: attribute.name not in ("number", "system"))
+    return {**kept, "owner": session.owner or None, "key_name": None if session.owner == "" else name}
+
+
+def _turn(position: int, turn: ArchivedTurn) -> tuple[str, ...]:
+    said = excerpt(" ".join(_brief(part) for part in turn.content))
+    answer = turn.answer
+    if answer is None:
+        return str(position), turn.role, turn.status, NOBODY, NOBODY, NOBODY, said
+    usage = answer.usage
+    tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens + usage.output_tokens
+    return str(position), turn.role, turn.status, excerpt(answer.model), str(tokens), f"${answer.cost:.6f}", said
+
+
+def _brief(part: Json) -> str:
+    match part:
+        case {"type": "text", "text": text}:
+            return str(text)
+        case {"type": kind, "name": name}:
+            return f"[{kind} {name}]"
+        case _:
+            return f"[{part['type']}]"
+
+
+def excerpt(text: str) -> str:
+    """Return the beginning of a text, in one line that moves no terminal."""
+    shown = "".join(each if each.isprintable() else " " for each in text[: EXCERPT + 1])
+    return shown if len(text) <= EXCERPT else f"{shown[: EXCERPT - 3]}..."
