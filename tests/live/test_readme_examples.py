@@ -1,9 +1,12 @@
 """The README's examples, as they are printed, against the server that its first command starts."""
 
+import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from live_server import SECONDS, Server, serving
@@ -25,6 +28,48 @@ def test_the_curl_example_answers() -> None:
     assert found is not None
     with serving() as server:
         assert '"content":"Hello from Claude Code."' in run(["sh", "-c", found[1]], server)
+
+
+def indented(section: str, command: str) -> list[str]:
+    """Return the code blocks of a section that begin with ``command``, each as it can be run."""
+    _, _, rest = README.partition(f"\n## {section}\n")
+    text, _, _ = rest.partition("\n## ")
+    blocks = re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)
+    return [dedent(block) for block in blocks if block.startswith(f"    {command} ")]
+
+
+def test_the_examples_of_sessions_and_usage_do_what_they_say(tmp_path: Path) -> None:
+    """In the order in which they are printed, and against one server."""
+    [asking, on_the_machine], [counting, summing] = (
+        indented("Sessions", "curl") + indented("Sessions", "cca"),
+        indented("Usage", "curl") + indented("Usage", "cca"),
+    )
+    with serving("--database", str(tmp_path / "cca.db")) as server:
+        # An error's status fails it, and each answer is a line.
+        asked = asking.replace("curl ", r"curl --fail --silent --show-error -w '\n' ")
+        said, listed, walk, turns, changed, forked, deleted = map(
+            json.loads, run(["sh", "-ec", asked], server).splitlines()
+        )
+        assert said["choices"][0]["message"]["content"] == "My name is Ada."
+        assert [each["id"] for each in listed["data"]] == [walk["id"]] == ["walk"]
+        assert [turn["role"] for turn in turns["data"]] == ["user", "assistant"]
+        assert (changed["title"], forked["id"], deleted["deleted"]) == ("A walk", "walk-2", True)
+        assert json.loads(run(["sh", "-ec", counting], server))["object"] == "usage"
+
+        program = f"{sys.executable} -m cca"
+        for commands in (on_the_machine, summing):
+            here = commands.replace("cca ", f"{program} ")
+            done = subprocess.run(
+                ["sh", "-ec", here],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                cwd=tmp_path,
+                env={**os.environ, "CCA_DATABASE": str(tmp_path / "cca.db")},
+            )
+        assert "total" in done.stdout
+    assert sorted(path.name for path in tmp_path.glob("walk*")) == ["walk", "walk.md"]
 
 
 @pytest.mark.clients
