@@ -75,6 +75,19 @@ class Answer:
             with suppress(_NobodyReads):
                 await self.send(Failed(error))
 
+    async def of(self, work: Callable[["Answer"], Awaitable[None]]) -> None:
+        """Let ``work`` answer: a failure of it is the last event. Cancelling cancels it."""
+        try:
+            await work(self)
+        except* CcaError as group:
+            await self.fail(innermost(group))
+        except* _NobodyReads:
+            # The process is gone already.
+            pass
+        except* Exception:
+            log.exception("A fault in cca ended an answer.")
+            await self.fail(InternalError("A fault in cca ended the answer; its log says more."))
+
 
 async def answer_on(
     events: trio.MemorySendChannel[Event],
@@ -85,18 +98,8 @@ async def answer_on(
 
     ``note`` is told of each event before it is sent. Cancelling cancels ``work``.
     """
-    answer = Answer(events, note)
     async with events:
-        try:
-            await work(answer)
-        except* CcaError as group:
-            await answer.fail(innermost(group))
-        except* _NobodyReads:
-            # The process is gone already.
-            pass
-        except* Exception:
-            log.exception("A fault in cca ended an answer.")
-            await answer.fail(InternalError("A fault in cca ended the answer; its log says more."))
+        await Answer(events, note).of(work)
 
 
 async def converse(

@@ -9,7 +9,7 @@ what is kept                                  before the client is told of the e
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import trio
@@ -18,9 +18,10 @@ from attrs import frozen
 from cca.dialects.contract import Ask
 from cca.errors import CcaError
 from cca.estimate import estimated_tokens
-from cca.exchange import Answer, answer_on, hold, settled
+from cca.exchange import Answer, answer_on, hold
 from cca.keys import Principal
-from cca.model import Event, Failed
+from cca.limits.limiter import Grant
+from cca.model import Event
 from cca.service import Service
 from cca.sessions import OpenSession
 from cca.store.sessions import Name
@@ -59,17 +60,21 @@ async def attend(service: Service, request: Request, events: trio.MemorySendChan
 
 async def _answer(service: Service, request: Request, tally: Tally, answer: Answer) -> None:
     principal = request.principal
-    async with _session(service, request) as session:
+    stream = request.ask.stream
+    async with _session(service, request) as session, AsyncExitStack() as after:
         conversation = request.ask.conversation if session is None else session.continued(request.ask.conversation)
         tokens = estimated_tokens(conversation)
         with service.limiter.admit(principal.key_id, principal.limits, tokens) as grant:
             async with service.gate.slot():
-                settle = settled if session is None else partial(_settle, session, tally, stream=request.ask.stream)
+                # After its place and its process are free for others: a database that is busy keeps nobody waiting.
+                after.push_async_callback(_keep, service, session, tally, stream=stream)
+                settle = partial(_settle, session, grant, tally, stream=stream)
+                held = partial(hold, service.backend, conversation, service.deadlines, service.now)
                 try:
-                    await hold(service.backend, conversation, service.deadlines, service.now, answer, settle)
+                    await answer.of(partial(held, settle=settle))
                 finally:
-                    grant.settle(tally.tokens, tally.cost)
-                    await _keep(service, session, tally, stream=request.ask.stream)
+                    if grant.open:
+                        grant.settle(tally.tokens, tally.cost)
 
 
 @asynccontextmanager
@@ -84,13 +89,14 @@ async def _session(service: Service, request: Request) -> AsyncIterator[OpenSess
         yield None
 
 
-async def _settle(session: OpenSession, tally: Tally, *, stream: bool) -> None:
-    """Commit an answer that is complete. One that cannot be kept has failed, and is tried once more as that."""
-    try:
+async def _settle(session: OpenSession | None, grant: Grant, tally: Tally, *, stream: bool) -> None:
+    """Commit an answer that is complete: one that cannot be kept has failed. Then charge for it.
+
+    Who has its end may ask again at once, and its process takes a while to be gone.
+    """
+    if session is not None:
         await session.keep(tally, stream=stream)
-    except CcaError as error:
-        tally.note(Failed(error))
-        raise
+    grant.settle(tally.tokens, tally.cost)
 
 
 async def _keep(service: Service, session: OpenSession | None, tally: Tally, *, stream: bool) -> None:

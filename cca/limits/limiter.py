@@ -41,8 +41,8 @@ class Limiter:
         """Let a request of about ``tokens`` in, by the key's ``limits`` as they are now; ``None`` has no key.
 
         Raise ``RateLimited`` where any limit refuses it: then nothing is charged anywhere. Its ``retry_after`` is that
-        of the limit that takes the longest; there is none where waiting is no use. At the end of the context the
-        request's place among those at once is given back, and what is left of its tokens.
+        of the limit that takes the longest; there is none where waiting is no use. At the end of the context a request
+        that was not settled gives back its place among those at once, and its tokens.
         """
         now = self.clock()
         self._forget_idle(now)
@@ -91,32 +91,30 @@ class Limiter:
 
 @define
 class Grant:
-    """A request that was let in."""
+    """A request that was let in. It is ``open`` until it is settled, or over."""
 
     _clock: Callable[[], float]
     _admitted: "tuple[_Admitted, ...]"
-    _open: bool = field(default=True, init=False)
+    open: bool = field(default=True, init=False)
 
     def settle(self, tokens: int, cost: float) -> None:
-        """Charge what the request came to, in tokens and US dollars. Without it, it came to nothing.
+        """Charge what the request came to, in tokens and US dollars, and give its place back to another one.
 
-        Raise ``RuntimeError`` the second time, and after the end of the context.
+        Without it, the request came to nothing. Raise ``RuntimeError`` the second time, and after the context's end.
         """
-        if not self._open:
+        if not self.open:
             raise RuntimeError("This request was settled, or is over: settle once, within the context of its grant.")
-        self._open = False
+        self.open = False
         now = self._clock()
         for each in self._admitted:
             each.settle(now, max(0, tokens), cost)
 
     def close(self) -> None:
         """Give back what the request holds."""
-        if self._open:
-            self._open = False
+        if self.open:
+            self.open = False
             for each in self._admitted:
                 each.release()
-        for each in self._admitted:
-            each.account.running -= 1
 
 
 @frozen
@@ -143,6 +141,7 @@ class _Admitted:
         self.account.spend(now, 0.0, cost)
 
     def release(self) -> None:
+        self.account.running -= 1
         if self.rate is not None:
             self.rate.release(self.reserved)
 

@@ -11,7 +11,7 @@ from quart_trio import QuartTrio
 from cca.dialects import DIALECTS
 from cca.dialects.contract import Dialect
 from cca.dialects.openai import model_object, models_list
-from cca.keys import ADMIN, NOBODY
+from cca.keys import ADMIN
 from cca.model import Json
 from cca.service import Service
 from cca.version import VERSION
@@ -105,7 +105,6 @@ async def _admit() -> None:
     """Let a request in, or raise. It is known where it comes from, then whose it is; then what it asks for counts."""
     app = _app()
     g.request_id = app.request_id()
-    g.principal = NOBODY
     keyring = app.service.keyring
     # Of a socket that is a file, a server may give the path, and no port.
     address, port = request.scope.get("server") or (None, None)
@@ -127,6 +126,7 @@ async def _admit() -> None:
 
 async def _identify(response: Response) -> Response:
     response.headers["x-request-id"] = g.request_id
+    # Whoever was not let in is told nothing of it.
     if request.path in _ANSWERING and "principal" in g:
         service, principal = _app().service, g.principal
         standing = service.limiter.standing(principal.key_id, principal.limits)

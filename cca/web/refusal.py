@@ -21,6 +21,9 @@ from cca.keys import INVALID
 
 log = logging.getLogger(__name__)
 
+LONGEST_WAIT = 120.0
+"""Seconds that a client may wait by itself. Told a longer time, OpenAI's give up, and Anthropic's sleep for it."""
+
 
 async def refuse(error: Exception) -> Response:
     """Return the response for ``error``. A fault of ours is logged, and told without its text."""
@@ -28,8 +31,8 @@ async def refuse(error: Exception) -> Response:
     refusals = {dialect.path: dialect.refusal for dialect in DIALECTS}
     status, body = refusals.get(request.path, openai_refusal)(told)
     response = Response(orjson.dumps(body), status, content_type="application/json")
-    if not told.retryable:
-        # Clients retry some of these by default, ten times and for minutes.
+    if not told.retryable or (told.retry_after or 0) > LONGEST_WAIT:
+        # Clients retry some of these by default, ten times and for minutes or days.
         response.headers["x-should-retry"] = "false"
     if told.code == INVALID:
         response.headers["www-authenticate"] = "Bearer"

@@ -299,6 +299,17 @@ def test_a_request_is_charged_by_what_it_came_to() -> None:
     assert limiter.standing("key", limits) == Standing(None, Window(100, 70, 18.0))
 
 
+def test_a_request_that_is_settled_makes_room_at_once_and_only_once() -> None:
+    limiter, _ = limiter_of()
+    limits = parse_limits("concurrent=1")
+    with limiter.admit("key", limits, 0) as first:
+        first.settle(1, 0.0)
+        with limiter.admit("key", limits, 0) as second:
+            second.settle(1, 0.0)
+    with limiter.admit("key", limits, 0), pytest.raises(RateLimited, match="under way at once"):
+        ask(limiter, "concurrent=1")
+
+
 def test_a_request_is_settled_once_and_not_after_it() -> None:
     limiter, _ = limiter_of()
     with limiter.admit("key", NONE, 0) as grant:
