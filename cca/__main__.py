@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +28,9 @@ CANNOT_START = 2
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, by the shells' custom."""
 
+NOBODY_READS = 141
+"""Exit code of a program whose reader has left, as ``head`` does, by the same custom."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
@@ -36,11 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = 0
     try:
         trio.run(flags.run, flags, Surroundings(process_environ()))
+        sys.stdout.flush()
     except* (CcaError, SettingsError) as group:
         problem, code = innermost(group), CANNOT_START
     except* KeyboardInterrupt:
         # Before it serves; then it ends as asked.
         code = INTERRUPTED
+    except* BrokenPipeError:
+        # Python would flush what is left, and complain. Source: the documentation of its module signal.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = NOBODY_READS
     if problem is not None:
         print(f"cca: {problem}", file=sys.stderr)
     return code

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 import trio
 
 from archived import ENDING_WELL, EVERYTHING, FIXTURES, MODEL, RECORDINGS, answer, session, text, user
-from cca.__main__ import CANNOT_START, main
+from cca.__main__ import CANNOT_START, NOBODY_READS, main
 from cca.archive import Archive
 from cca.backends.replay import open_replay
 from cca.backends.synthesis import transcript_of
@@ -460,6 +462,18 @@ def test_an_error_is_one_line_and_exit_code_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(rf"cca: {message}\n", err)
+
+
+@pytest.mark.parametrize("said", ["Ho.", "long " * 100_000], ids=["little", "much"])
+def test_a_reader_that_has_enough_ends_it_in_silence(desk: Desk, said: str) -> None:
+    """As ``head`` does, whether all of it is in the pipe by then or not."""
+    desk.keep(session(user(text("Hi.")), answer(text(said))))
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "cca", "sessions", "export", "s1", "--database", str(desk.path)]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr.count("\n")) == (NOBODY_READS, 0)
 
 
 def test_a_recording_of_cca_s_own_is_imported_by_the_command(
