@@ -11,7 +11,8 @@ Grouping: TypeAlias = Literal["day", "key", "model"]
 GROUPINGS: tuple[Grouping, ...] = ("day", "key", "model")
 
 _EXPRESSIONS: dict[Grouping, str] = {
-    "day": "strftime('%Y-%m-%d', began_at, 'unixepoch')",
+    # Whole seconds: SQLite would round the last half millisecond of a day up to the next one.
+    "day": "strftime('%Y-%m-%d', CAST(began_at AS INTEGER), 'unixepoch')",
     "key": "exchange.key",
     "model": "exchange.model",
 }

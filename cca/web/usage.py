@@ -15,14 +15,15 @@ from cca.store.usage import GROUPINGS, Grouping, report
 DAYS = 30
 """That a report covers, unless ``start`` says otherwise."""
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""That a report can begin: nothing was asked before."""
+
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 async def get_usage(service: Service) -> Response:
     """Return the sums from ``start`` to before ``end``, days in UTC, grouped by ``group_by``."""
-    tomorrow = datetime.fromtimestamp(service.now(), UTC).date() + timedelta(days=1)
-    end = _day("end") or datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC)
-    start = _day("start") or end - timedelta(days=DAYS)
+    start, end = _span(datetime.fromtimestamp(service.now(), UTC))
     by = _grouping()
     key = None if g.principal.may("admin") else g.principal.key_id
     rows = await service.database.read(
@@ -44,14 +45,27 @@ def _left_out(by: tuple[Grouping, ...]) -> set[str]:
     return absent | {"key_name"} if "key" in absent else absent
 
 
+def _span(now: datetime) -> tuple[datetime, datetime]:
+    tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    end = _day("end") or tomorrow
+    start = _day("start") or end - min(timedelta(days=DAYS), end - EARLIEST)
+    if start >= end:
+        raise BadRequest(
+            f"start must be before end, which is {end:%Y-%m-%d}; that day is not in the report any more.",
+            param="start",
+            code="invalid_value",
+        )
+    return start, end
+
+
 def _day(name: str) -> datetime | None:
     given = request.args.get(name)
     if given is None:
         return None
     with suppress(ValueError):
-        if _DAY.fullmatch(given):
-            return datetime.fromisoformat(given).replace(tzinfo=UTC)
-    raise BadRequest(f"{name} must be a day, as in 2026-11-22.", param=name, code="invalid_value")
+        if _DAY.fullmatch(given) and (day := datetime.fromisoformat(given).replace(tzinfo=UTC)) >= EARLIEST:
+            return day
+    raise BadRequest(f"{name} must be a day from 1970 on, as in 2026-11-22.", param=name, code="invalid_value")
 
 
 def _grouping() -> tuple[Grouping, ...]:

@@ -17,6 +17,7 @@ from wire_harness import NOW, Client, FakeBackend, Reply, Server, chat, get, inl
 from cca.errors import CcaError, RateLimited, Unavailable
 from cca.keys import DEFAULT_SCOPES
 from cca.limits.policy import NO_LIMITS, Limits, parse_limits
+from cca.model import Text, UserTurn
 from cca.store import keys
 from cca.store.database import Database, open_database
 
@@ -429,8 +430,8 @@ async def test_past_the_cap_requests_wait_and_past_the_queue_they_are_refused(au
         assert await statuses_of(clients[:5]) == [200] * 5
         assert trio.current_time() == pytest.approx(began + 90)
         assert (backend.most, backend.opened) == (2, 5)
-        asked = [conversation.turns[0].content[0].text for conversation in backend.conversations]  # type: ignore[union-attr]
-        assert sorted(asked) == list("01234")
+        asked = {conversation.turns for conversation in backend.conversations}
+        assert asked == {(UserTurn((Text(number),)),) for number in "01234"}
 
 
 async def test_200_requests_beyond_the_cap(autojump_clock: MockClock) -> None:
