@@ -9,6 +9,7 @@ room again or the file is back, without a restart.
 
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -29,7 +30,8 @@ PAGE_SIZE = 1024
 """Bytes. A text takes whole pages (``cca.store.text``), and most that are said fit into one or two of these."""
 
 BUSY_TIMEOUT = 5.0
-"""Seconds that a transaction waits for another program that has the file open."""
+"""Seconds that a transaction waits for another program that has the file open, from its call on: of many that wait for
+one another, the last is told as soon as the first."""
 
 Connection: TypeAlias = sqlite3.Connection
 """For those who write transactions outside of the store."""
@@ -59,7 +61,7 @@ class Database:
 
     async def read(self, transaction: Transaction[T]) -> T:
         """Run ``transaction``, which changes nothing, and return what it returns. Otherwise as ``write``."""
-        return await self._run(self._transact, "BEGIN", transaction)
+        return await self._run(self._transact, "BEGIN", transaction, _busy_until())
 
     async def write(self, transaction: Transaction[T]) -> T:
         """Run ``transaction``, commit it, and return what it returns; its exception rolls it back.
@@ -67,11 +69,11 @@ class Database:
         Raise ``Unavailable`` when SQLite cannot: the disk is full, the file locked or gone. Cancelling before its turn
         does nothing; after it, the transaction is run to its end.
         """
-        return await self._run(self._transact, "BEGIN IMMEDIATE", transaction)
+        return await self._run(self._transact, "BEGIN IMMEDIATE", transaction, _busy_until())
 
     async def erase(self, transaction: Transaction[T]) -> T:
         """Do as ``write``, and leave no copy of what was deleted in the write-ahead log."""
-        return await self._run(self._erase, transaction)
+        return await self._run(self._erase, transaction, _busy_until())
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
@@ -79,9 +81,10 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    def _transact(self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], transaction: Transaction[T]) -> T:
+    def _transact(self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], transaction: Transaction[T], by: float) -> T:
         try:
-            connection = self._current()
+            connection = self._current(by)
+            connection.execute(f"PRAGMA busy_timeout = {round(_left(by) * 1000)}")
             with _rolled_back(connection):
                 connection.execute(begin)
                 result = transaction(connection)
@@ -91,20 +94,28 @@ class Database:
             raise Unavailable(f"The database {self.path} cannot be used: {error}. {_advice(error)}") from error
         return result
 
-    def _erase(self, transaction: Transaction[T]) -> T:
-        result = self._transact("BEGIN IMMEDIATE", transaction)
+    def _erase(self, transaction: Transaction[T], by: float) -> T:
+        result = self._transact("BEGIN IMMEDIATE", transaction, by)
         with suppress(sqlite3.Error):
             # While another program reads the log it stays; the next time it goes.
-            self._current().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._current(by).execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return result
 
-    def _current(self) -> sqlite3.Connection:
+    def _current(self, by: float) -> sqlite3.Connection:
         """Return the connection, a new one where there is none or the file is another one by now."""
         identity = _identity(self.path)
         if self._connection is None or identity != self._identity:
             self.close()
-            self._connection, self._identity = _connect(self.path), identity
+            self._connection, self._identity = _connect(self.path, by), identity
         return self._connection
+
+
+def _busy_until() -> float:
+    return time.monotonic() + BUSY_TIMEOUT
+
+
+def _left(by: float) -> float:
+    return max(0.0, by - time.monotonic())
 
 
 class _rolled_back:  # noqa: N801 - a context manager, used as one
@@ -154,12 +165,12 @@ def _create(path: Path) -> tuple[sqlite3.Connection, Identity]:
             f"The database {path} cannot be opened: {error.strerror}. Name another with --database."
         ) from error
     identity = _identity(path)
-    return _connect(path), identity
+    return _connect(path, _busy_until()), identity
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, by: float) -> sqlite3.Connection:
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=_left(by), isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise Unavailable(f"The database {path} cannot be opened: {error}.") from error
     try:

@@ -110,10 +110,14 @@ def begin(connection: sqlite3.Connection, name: Name, now: float, expires_after:
 
 def append(connection: sqlite3.Connection, session: Session, said: Said) -> None:
     """Add an exchange to ``session`` as it was read. Raise ``Conflict`` when it is no longer as it was."""
+    # A number alone says not enough: it is given again once the last session is deleted, or the file is another one.
     changed = connection.execute(
         "UPDATE session SET turns = turns + ?, updated_at = ?, expires_at = ? + expires_after "
-        "WHERE number = ? AND turns = ?",
-        [len(said.rows), said.at, said.at, session.number, session.turns],
+        "WHERE number = ? AND turns = ? AND owner = ? AND id = ? AND created_at = ?",
+        [
+            *(len(said.rows), said.at, said.at),
+            *(session.number, session.turns, session.owner, session.id, session.created_at),
+        ],
     )
     if changed.rowcount != 1:
         raise Conflict(
@@ -122,7 +126,9 @@ def append(connection: sqlite3.Connection, session: Session, said: Said) -> None
             code="session_changed",
         )
     if said.system != session.system:
-        _describe(connection, session.number, session.title, said.system)
+        # The title may have been set since the session was read.
+        [now] = _sessions(connection, f"SELECT {_SESSION} FROM session WHERE number = ?", [session.number])  # noqa: S608
+        _describe(connection, session.number, now.title, said.system)
     for position, (row, turn_id) in enumerate(zip(said.rows, said.ids, strict=True), session.turns):
         turn = KeptTurn(position, turn_id, row.role, row.content, said.at, said.status, row.answer)
         _add(connection, session.number, turn)

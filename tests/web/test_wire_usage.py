@@ -1,4 +1,4 @@
-"""What was used, over HTTP: tokens and cost of each request, summed up by day, key and model, for whom it may concern."""
+"""What was used, over HTTP: tokens and cost of each request, by day, key and model, for whom it may concern."""
 
 import json
 from collections.abc import AsyncIterator
