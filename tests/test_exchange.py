@@ -177,6 +177,22 @@ async def test_an_answer_that_cannot_be_settled_is_a_failure() -> None:
     assert noted == [*EVENTS, Failed(refusal)]
 
 
+async def test_a_client_that_leaves_while_its_answer_is_settled_is_nobodys_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sender, receiver = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    noted: list[Event] = []
+
+    async def settle() -> None:
+        await trio.lowlevel.checkpoint()
+        receiver.close()
+
+    holding = partial(hold, FakeBackend(ANSWER), ONE_TURN, DEADLINES, lambda: 1e9, settle=settle)
+    await answer_on(sender, holding, noted.append)
+    assert noted == EVENTS
+    assert caplog.records == []
+
+
 async def test_what_has_no_end_is_not_settled() -> None:
     events: list[Event] = []
 

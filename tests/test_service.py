@@ -23,6 +23,7 @@ from cca.errors import RateLimited, Unavailable
 from cca.limits.policy import Limits
 from cca.model import Conversation, ModelEntry, Text, Usage, UserTurn
 from cca.service import DAY, Service, default_database, new_id, open_service, process_environ
+from cca.sessions import SWEEP_INTERVAL
 from cca.settings import Settings
 from cca.store.database import open_database
 from cca.store.exchanges import Exchange, add
@@ -223,6 +224,27 @@ async def test_what_has_expired_is_gone_once_it_serves(claude: Path, tmp_path: P
                 )
                 names = [name for (name,) in rows]
     assert sorted(names) == ["kept", "young"]
+
+
+async def test_a_sweep_that_cannot_be_done_is_told_and_done_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    refusals = [Unavailable("The disk is full.")]
+
+    async def run(function: Any, *arguments: Any) -> Any:
+        if refusals and function.__name__ == "_erase":
+            raise refusals.pop()
+        return function(*arguments)
+
+    async with open_database(tmp_path / "cca.db", run) as database:
+        await database.write(partial(begin, name=Name("", "old"), now=0.0, expires_after=1.0))
+        backend = ReplayBackend((), "2.1.330", ())
+        service = Service(Settings(), backend, database)
+        with trio.move_on_after(SWEEP_INTERVAL + 1):
+            await service.sweep()
+        assert "Expired sessions are still there: The disk is full." in caplog.text
+        count = await database.read(lambda connection: connection.execute("SELECT count(*) FROM session").fetchone())
+    assert count == (0,)
 
 
 def test_ids_are_not_guessed() -> None:

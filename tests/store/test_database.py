@@ -300,6 +300,19 @@ async def test_damage_while_it_is_open_is_told_and_a_good_copy_goes_on(tmp_path:
         assert await kept(database) == [EXCHANGE, EXCHANGE]
 
 
+async def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cca.db"
+    async with open_database(path) as database:
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(Unavailable, match=f"The database {path} cannot be opened: "):
+            await add(database)
+        path.rmdir()
+        path.touch()
+        await add(database)
+        assert await kept(database) == [EXCHANGE]
+
+
 @pytest.mark.parametrize("held", ["IMMEDIATE", "EXCLUSIVE"])
 async def test_a_file_that_another_program_locks_is_waited_for_and_told(
     held: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
