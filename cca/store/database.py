@@ -172,7 +172,7 @@ def _connect(path: Path, by: float) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, timeout=_left(by), isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
-        raise Unavailable(f"The database {path} cannot be opened: {error}.") from error
+        raise Unavailable(f"The database {path} cannot be opened: {error}. {_advice(error)}") from error
     try:
         _check(connection, path)
         _prepare(connection)
