@@ -122,8 +122,9 @@ class Service:
             self.limiter.seed(key, max(0.0, now - at), cost)
 
     async def sweep(self) -> None:
-        """Delete what has expired, now and from time to time, until cancelled."""
+        """Delete what has expired, and keep what could not be kept, now and from time to time, until cancelled."""
         while True:
+            await self.ledger.flush()
             try:
                 await self.sessions.sweep()
             except Unavailable as error:
@@ -143,6 +144,7 @@ async def open_service(settings: Settings, environ: Mapping[str, str]) -> AsyncI
             nursery.start_soon(service.sweep)
             yield service
             nursery.cancel_scope.cancel()
+        await service.ledger.flush()
 
 
 def default_database(environ: Mapping[str, str]) -> Path:

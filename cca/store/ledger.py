@@ -28,6 +28,10 @@ class Ledger:
     async def keep(self, exchange: Exchange) -> None:
         """Keep ``exchange``, and what is pending. Where the database cannot be written they wait, which is logged."""
         self._pending.append(exchange)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Keep what is pending, as ``keep`` does."""
         # One at a time, so that they stay in their order; who waited may find that its own was written along.
         async with self._writing:
             if self._pending:

@@ -1,22 +1,27 @@
-"""What a server makes of the file that it finds at its start: one that it cannot use is refused, and left as it is."""
+"""What a server makes of the file that it finds at its start, and leaves at its end. One it cannot use is untouched."""
 
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
 from database_faults import room_for
+from trio.testing import MockClock, wait_all_tasks_blocked
+from wire_harness import inline, serving
 
 from cca.errors import Unavailable
 from cca.model import Usage
 from cca.service import open_service
+from cca.sessions import SWEEP_INTERVAL
 from cca.settings import Settings
 from cca.store import database as database_room
 from cca.store import exchanges
-from cca.store.database import open_database
+from cca.store.database import Database, open_database
 from cca.store.exchanges import Exchange
 from cca.store.migrations import MIGRATIONS
 
@@ -195,6 +200,37 @@ async def test_a_start_works_and_finds_what_was_committed(
     assert (found, checked) == (sessions, [("ok",)])
 
 
+def exchange(name: str) -> Exchange:
+    return Exchange(name, 1.0, "test", None, "claude", "end_turn", None, 1.0, 0.0, Usage())
+
+
+async def count(database: Database) -> int:
+    [found] = await database.read(lambda connection: connection.execute("SELECT count(*) FROM exchange").fetchone())
+    return int(found)
+
+
+async def test_what_could_not_be_counted_is_when_the_server_ends(tmp_path: Path) -> None:
+    path = tmp_path / "cca.db"
+    async with open_service(started_with(path), {}) as service:
+        with room_for(0):
+            await service.ledger.keep(exchange("req_1"))
+            assert await count(service.database) == 0
+    async with open_database(path) as database:
+        assert await count(database) == 1
+
+
+async def test_what_could_not_be_counted_is_from_time_to_time(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_database(tmp_path / "cca.db", inline) as database, serving(database=database) as server:
+        server.nursery.start_soon(server.service.sweep)
+        await wait_all_tasks_blocked()
+        with room_for(0):
+            await server.service.ledger.keep(exchange("req_1"))
+            await trio.sleep(SWEEP_INTERVAL)
+        assert await count(database) == 0
+        await trio.sleep(SWEEP_INTERVAL)
+        assert await count(database) == 1
+
+
 async def test_a_log_that_is_cut_anywhere_leaves_what_was_committed_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,8 +239,7 @@ async def test_a_log_that_is_cut_anywhere_leaves_what_was_committed_before(
     path, log = tmp_path / "cca.db", tmp_path / "cca.db-wal"
     async with open_database(path) as database:
         for number in range(20):
-            exchange = Exchange(f"req_{number}", 1.0, "test", None, "claude", "end_turn", None, 1.0, 0.0, Usage())
-            await database.write(lambda connection, each=exchange: exchanges.add(connection, [each]))  # type: ignore[misc]
+            await database.write(partial(exchanges.add, exchanges=[exchange(f"req_{number}")]))
         left = path.read_bytes(), log.read_bytes()
     found: list[int] = []
     for size in range(0, len(left[1]) + 512, 512):
