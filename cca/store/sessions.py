@@ -3,13 +3,15 @@
 import re
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import orjson
 from attrs import frozen
 
 from cca.errors import Conflict
 from cca.model import Turn
-from cca.store.text import Place, drop, get, put
+from cca.store.text import JOINED, Place, drop, get, put, whole
 from cca.store.turns import Row, Status, history
 
 TITLE_LIMIT = 500
@@ -88,7 +90,9 @@ def load(connection: sqlite3.Connection, name: Name, now: float) -> tuple[Sessio
     session = find(connection, name, now)
     if session is None:
         return None
-    return session, history((turn.role, turn.status, turn.content) for turn in turns(connection, session))
+    query = f"SELECT position, role, status, piece FROM turn {JOINED} WHERE turn.session = ? ORDER BY position, number"  # noqa: S608 - constants
+    rows = groupby(connection.execute(query, [session.number]), itemgetter(0, 1, 2))
+    return session, history((role, status, whole(row[-1] for row in pieces)) for (_, role, status), pieces in rows)
 
 
 def begin(connection: sqlite3.Connection, name: Name, now: float, expires_after: float | None) -> Session:
@@ -96,16 +100,15 @@ def begin(connection: sqlite3.Connection, name: Name, now: float, expires_after:
     connection.execute("DELETE FROM session WHERE owner = ? AND id = ? AND expires_at <= ?", [name.owner, name.id, now])
     expires_at = None if expires_after is None else now + expires_after
     try:
-        connection.execute(
+        number = connection.execute(
             "INSERT INTO session (owner, id, about, about_pieces, created_at, updated_at, expires_after, expires_at, "
             "turns) VALUES (?, ?, 0, 0, ?, ?, ?, ?, 0)",
             [name.owner, name.id, now, now, expires_after, expires_at],
-        )
+        ).lastrowid
     except sqlite3.IntegrityError:
         raise Conflict(f"There is a session {name.id} already. Choose another id.", code="session_exists") from None
-    session = find(connection, name, now)
-    assert session is not None, "it was just made"
-    return session
+    assert number is not None, "it was just made"
+    return Session(number, name.owner, name.id, None, (), now, now, expires_after, expires_at, 0)
 
 
 def append(connection: sqlite3.Connection, session: Session, said: Said) -> None:
@@ -159,13 +162,13 @@ def of_id(connection: sqlite3.Connection, session_id: str, now: float) -> list[S
 def turns(connection: sqlite3.Connection, session: Session, limit: int = MOST_TURNS, after: int = -1) -> list[KeptTurn]:
     """Return at most ``limit`` turns of ``session``, the oldest first, from behind the position ``after`` on."""
     rows = connection.execute(
-        "SELECT content, pieces, position, id, role, created_at, status, answer FROM turn "
-        "WHERE session = ? AND position > ? ORDER BY position LIMIT ?",
-        [session.number, after, limit],
-    ).fetchall()
+        f"SELECT position, id, role, created_at, status, answer, piece FROM turn {JOINED} "  # noqa: S608 - constants
+        "WHERE turn.session = ? AND position > ? AND position <= ? ORDER BY position, number",
+        [session.number, after, after + limit],
+    )
     return [
-        KeptTurn(position, turn_id, role, get(connection, Place(first, pieces)), created_at, status, answer)
-        for first, pieces, position, turn_id, role, created_at, status, answer in rows
+        KeptTurn(position, turn_id, role, whole(row[-1] for row in pieces), created_at, status, answer)
+        for (position, turn_id, role, created_at, status, answer), pieces in groupby(rows, itemgetter(*range(6)))
     ]
 
 
@@ -207,7 +210,7 @@ def sweep(connection: sqlite3.Connection, now: float, besides: Collection[Name])
 
 def _sessions(connection: sqlite3.Connection, query: str, values: list[object]) -> Iterator[Session]:
     for number, owner, session_id, about, pieces, *rest in connection.execute(query, values).fetchall():
-        described = orjson.loads(get(connection, Place(about, pieces)) or "{}")
+        described = orjson.loads(get(connection, Place(about, pieces))) if pieces else {}
         title, system = described.get("title"), tuple(described.get("system", ()))
         yield Session(number, owner, session_id, title, system, *rest)
 

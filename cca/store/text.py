@@ -7,7 +7,7 @@ pieces that fill a page each, the last one filled up with zeros, which no JSON h
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
@@ -23,22 +23,35 @@ class Place:
     pieces: int
 
 
+JOINED = "JOIN text ON text.number BETWEEN turn.content AND turn.content + turn.pieces - 1"
+"""Adds each piece of a turn's text to its row; they are in order by ``text.number``."""
+
+
 def put(connection: sqlite3.Connection, session: int, text: str) -> Place:
     """Keep a text of a session, which goes with it."""
     content = text.encode()
     [page_size] = connection.execute("PRAGMA page_size").fetchone()
     size = page_size - OVERHEAD
-    pieces = [content[start : start + size].ljust(size, b"\0") for start in range(0, len(content), size)]
-    [last] = connection.execute("SELECT coalesce(max(number), 0) FROM text").fetchone()
-    rows = ((number, session, piece) for number, piece in enumerate(pieces, last + 1))
+    first, *others = [
+        content[start : start + size].ljust(size, b"\0") for start in range(0, max(1, len(content)), size)
+    ]
+    # SQLite gives it the number after the last one.
+    number = connection.execute("INSERT INTO text (session, piece) VALUES (?, ?)", [session, first]).lastrowid
+    assert number is not None, "it was just made"
+    rows = ((next_number, session, piece) for next_number, piece in enumerate(others, number + 1))
     connection.executemany("INSERT INTO text (number, session, piece) VALUES (?, ?, ?)", rows)
-    return Place(last + 1, len(pieces))
+    return Place(number, 1 + len(others))
 
 
 def get(connection: sqlite3.Connection, place: Place) -> str:
     query = "SELECT piece FROM text WHERE number BETWEEN ? AND ? ORDER BY number"
     pieces: Iterator[tuple[bytes]] = connection.execute(query, [place.first, place.first + place.pieces - 1])
-    return b"".join(piece for (piece,) in pieces).rstrip(b"\0").decode()
+    return whole(piece for (piece,) in pieces)
+
+
+def whole(pieces: Iterable[bytes]) -> str:
+    """Return the text that was cut into ``pieces``."""
+    return b"".join(pieces).rstrip(b"\0").decode()
 
 
 def drop(connection: sqlite3.Connection, place: Place) -> None:
