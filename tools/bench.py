@@ -1,9 +1,10 @@
-"""What cca costs: the same prompt through the bare Claude Code and through cca, in turns, in one run.
+"""What cca costs: the same prompt through the bare Claude Code and through cca, and with and without a session.
 
-    python -m tools.bench [--rounds 20] [--tokens 50] [--json FILE]
+    python -m tools.bench [--rounds 20] [--tokens 50] [--only processes|sessions] [--json FILE]
 
-Both start a process for each prompt, and both talk to one scripted model. The figures of one run compare with each
-other, and with nothing else: the machine's speed is in all of them.
+The first two start a process for each prompt, and talk to one scripted model; what a session adds is in
+``tools.bench_sessions``. The figures of one run compare with each other, and with nothing else: the machine's speed is
+in all of them.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 import trio
@@ -28,9 +30,13 @@ from cca.claude.launch import Directories, launch, offline_environ
 from cca.claude.script import script
 from cca.model import Conversation, Text, UserTurn
 from cca.scripted import open_scripted_model
+from tools.bench_sessions import compare_sessions, session_table
 
 ROUND_TIMEOUT = 60.0
 """Seconds for one prompt; one that takes longer is a fault, not a figure."""
+
+SESSION_ROUNDS = 5
+"""Rounds of sessions for one of processes: they are quick, and their differences small."""
 
 MODEL = "haiku"
 
@@ -187,12 +193,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--tokens", type=int, default=50)
+    parser.add_argument("--only", choices=("processes", "sessions"), help="one of the two comparisons")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args(arguments)
-    figures = trio.run(compare, options.rounds, options.tokens)
-    print(table(figures))
+    figures: dict[str, list[Any]] = {}
+    if options.only != "sessions":
+        processes = trio.run(compare, options.rounds, options.tokens)
+        print(table(processes))
+        figures["processes"] = [asdict(each) for each in processes]
+    if options.only != "processes":
+        sessions = trio.run(compare_sessions, options.rounds * SESSION_ROUNDS)
+        print(session_table(sessions))
+        figures["sessions"] = [asdict(each) for each in sessions]
     if options.json is not None:
-        options.json.write_text(json.dumps([asdict(each) for each in figures], indent=2) + "\n")
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
 
 
