@@ -11,7 +11,7 @@ import pytest
 from cca.__main__ import CANNOT_START, main
 from cca.errors import BadRequest, NotFound
 from cca.model import Usage
-from cca.store import exchanges
+from cca.store import exchanges, usage
 from cca.store.exchanges import Exchange
 from command_harness import ANN, BOB, NOW, Desk
 
@@ -21,8 +21,18 @@ DAY = 86_400.0
 HAIKU, SONNET = "claude-haiku-5-5", "claude-sonnet-5-5"
 
 SHORT = Exchange("req_1", NOW, "openai_chat", None, HAIKU, "end_turn", 0.5, 1.25, 0.0015, Usage(10, 20, 3, 4, 5))
-LONG = attrs.evolve(SHORT, key=ANN.id, model=SONNET, duration=100.0, cost=1.5, usage=Usage(1000, 2000, 300, 400, 500))
-FAILED = attrs.evolve(SHORT, key=BOB.id, began_at=NOW - DAY, outcome="529", duration=2.0, cost=0.0, usage=Usage())
+LONG = attrs.evolve(
+    SHORT,
+    key=ANN.id,
+    model=SONNET,
+    first_event=2.5,
+    duration=100.0,
+    cost=1.5,
+    usage=Usage(1000, 2000, 300, 400, 500),
+)
+FAILED = attrs.evolve(
+    SHORT, key=BOB.id, began_at=NOW - DAY, outcome="529", first_event=None, duration=2.0, cost=0.0, usage=Usage()
+)
 ABANDONED = attrs.evolve(SHORT, began_at=NOW - 29 * DAY, outcome="abandoned")
 LAST_YEAR = attrs.evolve(SHORT, began_at=NOW - 31 * DAY)
 
@@ -40,11 +50,11 @@ def desk(tmp_path: Path) -> Desk:
 def test_the_last_30_days_by_day(desk: Desk, capsys: Captured) -> None:
     desk.run("usage")
     assert capsys.readouterr().out == (
-        "DAY         REQUESTS  COMPLETED    IN  FROM CACHE  TO CACHE   OUT  REASONING       COST  SECONDS\n"
-        "2025-12-04         1          0    10           3         4    20          5  $0.001500      1.2\n"
-        "2026-01-01         1          0     0           0         0     0          0  $0.000000      2.0\n"
-        "2026-01-02         2          2  1010         303       404  2020        505  $1.501500    101.2\n"
-        "total              4          2  1020         306       408  2040        510  $1.503000    104.5\n"
+        "DAY         REQUESTS  COMPLETED    IN  FROM CACHE  TO CACHE   OUT  REASONING       COST  FIRST  SECONDS\n"
+        "2025-12-04         1          0    10           3         4    20          5  $0.001500    0.5      1.2\n"
+        "2026-01-01         1          0     0           0         0     0          0  $0.000000      -      2.0\n"
+        "2026-01-02         2          2  1010         303       404  2020        505  $1.501500    1.5     50.6\n"
+        "total              4          2  1020         306       408  2040        510  $1.503000    1.2     26.1\n"
     )
 
 
@@ -81,12 +91,27 @@ def test_the_totals_alone(desk: Desk, capsys: Captured, by: str) -> None:
         ("--until 2026-01-03", 4),
         ("--until 2026-01-01 --since 2d", 0),
         ("--until 2026-01-01 --since 30d", 2),
+        ("--since 9999w", 5),
+        ("--since 1970-01-01 --until 9999-12-31", 5),
     ],
 )
 def test_from_when_to_when(desk: Desk, capsys: Captured, flags: str, requests: int) -> None:
     """To before the day that is named, and as long back from there; a day begins in UTC."""
     desk.run("usage", "--json", *flags.split())
     assert sum(row["requests"] for row in json.loads(capsys.readouterr().out)["rows"]) == requests
+
+
+def test_a_report_is_read_in_pieces_that_come_to_the_same(
+    desk: Desk, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where more began at one moment than a piece has."""
+    said = []
+    for size in (usage.PIECE, 1, 2, 3):
+        monkeypatch.setattr(usage, "PIECE", size)
+        desk.run("usage", "--by", "day,key,model", "--since", "52w")
+        said.append(capsys.readouterr().out)
+    assert said == [said[0]] * 4
+    assert said[0].count("\n") == 7
 
 
 def test_as_json(desk: Desk, capsys: Captured) -> None:
@@ -100,6 +125,7 @@ def test_as_json(desk: Desk, capsys: Captured) -> None:
         "cache_write_tokens": 0,
         "reasoning_tokens": 0,
         "cost_usd": 0.0,
+        "first_event": None,
         "duration": 2.0,
     }
     assert json.loads(capsys.readouterr().out) == {
@@ -130,8 +156,10 @@ def test_an_end_before_the_beginning(desk: Desk) -> None:
     ("flag", "given", "message"),
     [
         ("--since", "yesterday", "'yesterday' is no duration; say a number and s, m, h, d or w"),
-        ("--since", "2026-02-30", "'2026-02-30' is no day; say one as in 2026-11-22"),
-        ("--until", "30d", "'30d' is no day; say one as in 2026-11-22"),
+        ("--since", "2026-02-30", "'2026-02-30' is no day from 1970 on; say one as in 2026-11-22"),
+        ("--until", "30d", "'30d' is no day from 1970 on; say one as in 2026-11-22"),
+        ("--until", "0001-01-01", "'0001-01-01' is no day from 1970 on"),
+        ("--since", "1969-12-31", "'1969-12-31' is no day from 1970 on"),
         ("--by", "week", "'week' is none of day, key, model, with commas between them"),
     ],
 )

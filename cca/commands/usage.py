@@ -4,7 +4,7 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -15,8 +15,7 @@ from cca.commands import Subparsers, Surroundings, add_command, moment, opened, 
 from cca.errors import BadRequest
 from cca.keys import parse_duration
 from cca.model import Json
-from cca.store.database import Connection
-from cca.store.usage import GROUPINGS, Grouping, Used, report
+from cca.store.usage import GROUPINGS, Grouping, Report, Used, report
 
 SUMS = {
     "requests": "REQUESTS",
@@ -27,14 +26,18 @@ SUMS = {
     "output_tokens": "OUT",
     "reasoning_tokens": "REASONING",
     "cost_usd": "COST",
+    "first_event": "FIRST",
     "duration": "SECONDS",
 }
-"""The sums of a report, and their headings."""
+"""The figures of a report, and their headings. Seconds are averages."""
 
 COLUMNS: dict[Grouping, tuple[str, ...]] = {"day": ("day",), "key": ("key", "key_name"), "model": ("model",)}
 """What a report has for each of its groupings."""
 
 NOTHING = "-"
+
+EARLIEST = 0.0
+"""Seconds since the epoch, that a report can begin: nothing was asked before."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -62,30 +65,26 @@ async def _usage(flags: argparse.Namespace, around: Surroundings) -> None:
     now = around.now()
     # What began at this very moment is of it.
     until = math.nextafter(now, math.inf) if flags.until is None else flags.until.timestamp()
-    since = flags.since.timestamp() if isinstance(flags.since, datetime) else until - flags.since
+    since = flags.since.timestamp() if isinstance(flags.since, datetime) else max(EARLIEST, until - flags.since)
     if since >= until:
         raise BadRequest(f"--since is {moment(since)}, and must be before --until, {moment(until)}.")
-
-    def read(connection: Connection) -> tuple[list[Used], list[Used]]:
-        return report(connection, since, until, flags.by), report(connection, since, until, ())
-
     async with opened(flags, around) as database:
-        rows, totals = await database.read(read)
+        used = await report(database, since, until, flags.by)
     columns = [column for grouping in flags.by for column in COLUMNS[grouping]]
     if flags.json:
-        print(_json(since, until, columns, rows, totals))
-    elif totals:
-        print(_table(columns, rows, totals[0]), end="")
+        print(_json(since, until, columns, used))
+    elif used.total is not None:
+        print(_table(columns, used.rows, used.total), end="")
     else:
         print(f"There was no request from {moment(since)} to {moment(until)}.", file=sys.stderr)
 
 
-def _json(since: float, until: float, columns: Sequence[str], rows: Iterable[Used], totals: Sequence[Used]) -> str:
+def _json(since: float, until: float, columns: Sequence[str], used: Report) -> str:
     body = {
         "since": since,
         "until": until,
-        "rows": [_object(row, [*columns, *SUMS]) for row in rows],
-        "total": _object(totals[0], list(SUMS)) if totals else None,
+        "rows": [_object(row, [*columns, *SUMS]) for row in used.rows],
+        "total": None if used.total is None else _object(used.total, list(SUMS)),
     }
     return orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
 
@@ -108,11 +107,13 @@ def _table(columns: Sequence[str], rows: Sequence[Used], total: Used) -> str:
     return table(heading, lines)
 
 
-def _sum(name: str, value: float) -> str:
+def _sum(name: str, value: float | None) -> str:
     match name:
+        case _ if value is None:
+            return NOTHING
         case "cost_usd":
             return f"${value:.6f}"
-        case "duration":
+        case "first_event" | "duration":
             return f"{value:.1f}"
         case _:
             return str(value)
@@ -128,10 +129,11 @@ def _read_since(given: str) -> datetime | float:
 
 
 def _read_day(given: str) -> datetime:
-    if _DAY.fullmatch(given):
-        with suppress(ValueError):
-            return datetime.fromisoformat(given).replace(tzinfo=UTC)
-    raise ValueError(f"{given!r} is no day; say one as in 2026-11-22")
+    with suppress(ValueError):
+        day = datetime.fromisoformat(given).replace(tzinfo=UTC)
+        if _DAY.fullmatch(given) and day.timestamp() >= EARLIEST:
+            return day
+    raise ValueError(f"{given!r} is no day from 1970 on; say one as in 2026-11-22")
 
 
 def _read_groupings(given: str) -> tuple[Grouping, ...]:

@@ -2,10 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterable
+from operator import itemgetter
 
 from attrs import astuple, fields, frozen
 
 from cca.model import Usage
+
+LONGEST = 7 * 86_400.0
+"""Seconds: no answer takes a week, and what ended lately is looked for among those that began lately."""
 
 
 @frozen
@@ -44,6 +48,9 @@ def latest(connection: sqlite3.Connection, count: int) -> list[Exchange]:
 
 
 def spending(connection: sqlite3.Connection, since: float) -> list[tuple[str | None, float, float]]:
-    """Return the key, the time and the cost of each exchange since then that cost something, the oldest first."""
-    query = "SELECT key, began_at + duration, cost FROM exchange WHERE began_at > ? AND cost > 0 ORDER BY began_at"
-    return list(connection.execute(query, [since]))
+    """Return the key, the end and the cost of each exchange that ended since then, in order, if it cost something."""
+    query = (
+        "SELECT key, began_at + duration AS ended_at, cost FROM exchange "
+        "WHERE began_at > ? AND ended_at > ? AND cost > 0"
+    )
+    return sorted(connection.execute(query, [since - LONGEST, since]), key=itemgetter(1))

@@ -1,21 +1,27 @@
 """What was used, summed up by day, key and model."""
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from operator import add
+from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
+
+from cca.store.database import Database
 
 Grouping: TypeAlias = Literal["day", "key", "model"]
 
 GROUPINGS: tuple[Grouping, ...] = ("day", "key", "model")
 
-_EXPRESSIONS: dict[Grouping, str] = {
-    # Whole seconds: SQLite would round the last half millisecond of a day up to the next one.
-    "day": "strftime('%Y-%m-%d', CAST(began_at AS INTEGER), 'unixepoch')",
-    "key": "exchange.key",
-    "model": "exchange.model",
-}
+PIECE = 20_000
+"""Exchanges that one transaction sums up: a million take seconds, and whoever writes would wait for them."""
+
+DAY = 86_400
+
+_EXPRESSIONS: dict[Grouping, str] = {"day": f"CAST(began_at AS INTEGER) / {DAY}", "key": "key", "model": "model"}
 
 _SUMS = {
     "requests": "count(*)",
@@ -26,15 +32,24 @@ _SUMS = {
     "cache_write_tokens": "sum(cache_write_tokens)",
     "reasoning_tokens": "sum(reasoning_tokens)",
     "cost_usd": "sum(cost)",
+    "first_event": "total(first_event)",
+    "first_events": "count(first_event)",
     "duration": "sum(duration)",
 }
+
+Group: TypeAlias = tuple[int | str | None, ...]
+"""What a row is grouped by: a day since the epoch, the id of a key, a model."""
+
+Sums: TypeAlias = Sequence[float]
+"""As ``_SUMS`` names them."""
 
 
 @frozen(kw_only=True)
 class Used:
-    """A row of a report; what it is not grouped by is ``None``. Days are UTC, durations in seconds.
+    """A row of a report; what it is not grouped by is ``None``. Days are UTC.
 
-    ``completed`` is how many of the requests came to their end: the others failed, or their client left.
+    ``completed`` is how many of the requests came to their end: the others failed, or their client left. Seconds are
+    averages: ``first_event``, to the first event of the answer, of those requests that had one; ``duration`` of all.
     """
 
     day: str | None = None
@@ -49,27 +64,64 @@ class Used:
     cache_write_tokens: int
     reasoning_tokens: int
     cost_usd: float
+    first_event: float | None
     duration: float
 
 
-def report(
-    connection: sqlite3.Connection,
-    since: float,
-    until: float,
-    by: Sequence[Grouping],
-    key: str | None = None,
-) -> list[Used]:
-    """Return what was used from ``since`` to before ``until``, in seconds since the epoch; of one key, or of all."""
-    columns: dict[str, str] = {name: _EXPRESSIONS[name] for name in by}
-    if "key" in by:
-        columns["key_name"] = "key.name"
-    shown = ", ".join(f"{expression} AS {name}" for name, expression in {**columns, **_SUMS}.items())
-    groups = ", ".join(_EXPRESSIONS[name] for name in by)
-    query = (
-        f"SELECT {shown} FROM exchange LEFT JOIN key ON key.id = exchange.key "  # noqa: S608 - names of ours
-        "WHERE began_at >= ? AND began_at < ? AND (? IS NULL OR exchange.key = ?)"
-        f"{f' GROUP BY {groups} ORDER BY {groups}' if by else ' HAVING count(*)'}"
+@frozen
+class Report:
+    """``total`` is ``None`` where nothing was used."""
+
+    rows: Sequence[Used]
+    total: Used | None
+
+
+async def report(
+    database: Database, since: float, until: float, by: Sequence[Grouping], key: str | None = None
+) -> Report:
+    """Return what was used from ``since`` to before ``until``, in seconds since the epoch; of one key, or of all.
+
+    It is read in pieces: others write between them. Raise ``Unavailable`` as the database does.
+    """
+    found: defaultdict[Group, Sums] = defaultdict(lambda: [0] * len(_SUMS))
+    start: float | None = since
+    while start is not None:
+        start, groups = await database.read(partial(piece, since=start, until=until, by=by, key=key))
+        for group, sums in groups:
+            found[group] = [*map(add, found[group], sums)]
+    names = await database.read(lambda connection: dict(connection.execute("SELECT id, name FROM key").fetchall()))
+    ordered = sorted(found.items(), key=lambda row: ["" if each is None else each for each in row[0]])
+    rows = [_used(dict(zip(by, group, strict=True)), sums, names) for group, sums in ordered]
+    total = _used({}, [sum(column) for column in zip(*found.values(), strict=True)], {}) if found else None
+    return Report(rows, total)
+
+
+def piece(
+    connection: sqlite3.Connection, since: float, until: float, by: Sequence[Grouping], key: str | None
+) -> tuple[float | None, Iterable[tuple[Group, Sums]]]:
+    """Return where the next piece begins, if there is one, and the groups of this one with their sums."""
+    span = "FROM exchange WHERE began_at >= ? AND began_at < ?"
+    found = connection.execute(
+        f"SELECT began_at {span} AND began_at > ? ORDER BY began_at LIMIT 1 OFFSET ?",
+        [since, until, since, PIECE - 1],
+    ).fetchone()
+    [end] = found or [until]
+    shown = ", ".join([*(_EXPRESSIONS[name] for name in by), *_SUMS.values()])
+    groups = f" GROUP BY {', '.join(_EXPRESSIONS[name] for name in by)}" if by else ""
+    rows = connection.execute(
+        f"SELECT {shown} {span} AND (? IS NULL OR key = ?){groups}",
+        [since, end, key, key],
     )
-    names = [*columns, *_SUMS]
-    rows = connection.execute(query, [since, until, key, key])
-    return [Used(**dict(zip(names, row, strict=True))) for row in rows]
+    split = [(row[: len(by)], row[len(by) :]) for row in rows]
+    # Without groups, SQLite has one row of nothing, too.
+    return (found and end), [(group, sums) for group, sums in split if sums[0]]
+
+
+def _used(group: Mapping[Grouping, int | str | None], sums: Sums, names: Mapping[str, str]) -> Used:
+    named: dict[str, Any] = dict(zip(_SUMS, sums, strict=True))
+    events, seconds = named.pop("first_events"), named.pop("first_event")
+    named["first_event"] = seconds / events if events else None
+    named["duration"] /= named["requests"]
+    for name, value in group.items():
+        named[name] = f"{datetime.fromtimestamp(int(value or 0) * DAY, UTC):%Y-%m-%d}" if name == "day" else value
+    return Used(key_name=names.get(str(group.get("key"))), **named)

@@ -26,10 +26,8 @@ async def get_usage(service: Service) -> Response:
     start, end = _span(datetime.fromtimestamp(service.now(), UTC))
     by = _grouping()
     key = None if g.principal.may("admin") else g.principal.key_id
-    rows = await service.database.read(
-        lambda connection: report(connection, start.timestamp(), end.timestamp(), by, key)
-    )
-    shown = [{name: value for name, value in asdict(row).items() if name not in _left_out(by)} for row in rows]
+    used = await report(service.database, start.timestamp(), end.timestamp(), by, key)
+    shown = [{name: value for name, value in asdict(row).items() if name not in _left_out(by)} for row in used.rows]
     body = {
         "object": "usage",
         "start": f"{start:%Y-%m-%d}",

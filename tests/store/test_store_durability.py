@@ -21,7 +21,7 @@ from cca.store.exchanges import spending
 from cca.store.sessions import Name, Said
 from cca.store.text import OVERHEAD, Place, get
 from cca.store.turns import Row
-from cca.store.usage import report
+from cca.store.usage import piece
 
 WRITER = Path(__file__).with_name("writer.py")
 
@@ -185,7 +185,7 @@ def plans_of_all(connection: sqlite3.Connection) -> dict[str, list[str]]:
     sessions.sweep(connection, 1.0, ())
     sessions.remove(connection, session)
     spending(connection, 1.0)
-    report(connection, 1.0, 2.0, ())
+    piece(connection, 1.0, 2.0, (), None)
     connection.set_trace_callback(None)
     explained = [each for each in statements if each.startswith(("SELECT", "UPDATE", "DELETE"))]
     return {each: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {each}")] for each in explained}

@@ -120,7 +120,8 @@ async def test_each_kind_of_token_is_apart(
         "cache_read_tokens": 4000,
         "cache_write_tokens": 600,
         "reasoning_tokens": 80,
-        "duration": 5.0,
+        "first_event": 0.0,
+        "duration": 2.5,
     }
 
 
