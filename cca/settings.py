@@ -44,6 +44,10 @@ times, which no row says.
 """
 
 
+MOST_EXPIRY = 10 * 365 * 86_400.0
+"""Seconds: what is to be kept for longer than ten years need not expire, and a calendar ends somewhere."""
+
+
 class SettingsError(ValueError):
     """A flag or an environment variable that cannot be used; the message names it."""
 
@@ -71,7 +75,9 @@ class Settings:
         None, "the file of sessions, keys and usage; else cca/sessions.db in the user's state directory", flag=True
     )
     keep: bool = setting(default=False, help="keep the text of requests that name no session, too", flag=True)
-    session_expiry: float = setting(86_400.0, "that a session is kept after its last use; inf keeps it")
+    session_expiry: float = setting(
+        86_400.0, "that a session is kept after its last use, at most ten years; inf keeps it"
+    )
     session_queue: int = setting(64, "requests that may wait for one session, one of which is answered at a time")
 
     limits: Limits = setting(NO_LIMITS, f"for all keys together, as in {EXAMPLE}", flag=True)
@@ -103,8 +109,8 @@ class Settings:
     def __attrs_post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
-            if not least <= value <= most:
-                raise SettingsError(f"{spelled(name)} is {value:g}, and must be from {least:g} to {most:g}.")
+            if not least <= value <= most and (name, value) != ("session_expiry", math.inf):
+                raise SettingsError(f"{spelled(name)} is {value:g}, and must be from {least:.12g} to {most:.12g}.")
         try:
             prices_of(self.prices)
         except ValueError as error:
@@ -193,13 +199,13 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "grace": (0, 86_400),
     "body_limit": (1, math.inf),
     "retries": (0, 1000),
-    "session_expiry": (0.001, math.inf),
+    "session_expiry": (0.001, MOST_EXPIRY),
     "session_queue": (0, 100_000),
     "processes": (0, 10_000),
     "queue": (0, 100_000),
 }
 """What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once. The
-grace is also told to a timer of the system's, which takes no infinity.
+grace is also told to a timer of the system's, which takes no infinity. A session that does not expire is said by one.
 """
 
 _READERS: Mapping[Any, Callable[[str], Any]] = {

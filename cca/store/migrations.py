@@ -81,4 +81,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX text_session ON text (session)",
     ),
+    ("CREATE INDEX session_of_all ON session (updated_at, number)",),
 )

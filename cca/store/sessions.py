@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import itemgetter
 
 import orjson
@@ -17,7 +17,8 @@ from cca.store.turns import Row, Status, history
 TITLE_LIMIT = 500
 """Characters of a title."""
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,128}", re.ASCII)
+"""Dots alone would be a path's own: clients resolve ``/v1/sessions/..`` before they send it."""
 
 MOST_TURNS = 1_000_000
 """Of one session: more than any model reads."""
@@ -139,18 +140,12 @@ def append(connection: sqlite3.Connection, session: Session, said: Said) -> None
 
 def page(connection: sqlite3.Connection, owner: str, now: float, limit: int, after: Session | None) -> list[Session]:
     """Return at most ``limit`` sessions, those last used first, from behind ``after`` on."""
-    query = f"SELECT {_SESSION} FROM session WHERE owner = ? AND {_LIVES}"  # noqa: S608 - constants
-    values: list[object] = [owner, now]
-    if after is not None:
-        query += " AND (updated_at, number) < (?, ?)"
-        values += [after.updated_at, after.number]
-    return list(_sessions(connection, f"{query} ORDER BY updated_at DESC, number DESC LIMIT ?", [*values, limit]))
+    return _page(connection, f"owner = ? AND {_LIVES}", [owner, now], limit, after)
 
 
-def everybodys(connection: sqlite3.Connection, now: float) -> list[Session]:
-    """Return all sessions of all owners, those last used first: for the user of this machine."""
-    query = f"SELECT {_SESSION} FROM session WHERE {_LIVES} ORDER BY updated_at DESC, number DESC"  # noqa: S608 - constants
-    return list(_sessions(connection, query, [now]))
+def everybodys(connection: sqlite3.Connection, now: float, limit: int, after: Session | None) -> list[Session]:
+    """Return such a page of the sessions of all owners: for the user of this machine."""
+    return _page(connection, _LIVES, [now], limit, after)
 
 
 def of_id(connection: sqlite3.Connection, session_id: str, now: float) -> list[Session]:
@@ -183,6 +178,26 @@ def change(connection: sqlite3.Connection, session: Session, title: str | None, 
 
 
 def remove(connection: sqlite3.Connection, session: Session) -> None:
+def turn_page(
+    connection: sqlite3.Connection, session: Session, limit: int, size: int, after: int = -1
+) -> tuple[list[KeptTurn], bool]:
+    """Return at most ``limit`` turns, of not much more than ``size`` bytes but one at least, and whether more follow."""
+    [page_size] = connection.execute("PRAGMA page_size").fetchone()
+    rows = connection.execute(
+        "SELECT pieces FROM turn WHERE session = ? AND position > ? AND position <= ? ORDER BY position",
+        [session.number, after, after + limit],
+    )
+    sizes = accumulate(pieces * page_size for (pieces,) in rows)
+    found = turns(connection, session, max(1, sum(each <= size for each in sizes)), after)
+    return found, after + 1 + len(found) < session.turns
+
+
+def position_of(connection: sqlite3.Connection, session: Session, turn_id: str) -> int | None:
+    query = "SELECT max(position) FROM turn WHERE session = ? AND id = ?"
+    [position] = connection.execute(query, [session.number, turn_id]).fetchone()
+    return None if position is None else int(position)
+
+
     connection.execute("DELETE FROM session WHERE number = ?", [session.number])
 
 
@@ -219,6 +234,16 @@ def _describe(connection: sqlite3.Connection, number: int, title: str | None, sy
     """Set a session's title and its system prompt."""
     old = connection.execute("SELECT about, about_pieces FROM session WHERE number = ?", [number]).fetchone()
     drop(connection, Place(*old))
+def _page(
+    connection: sqlite3.Connection, which: str, values: list[object], limit: int, after: Session | None
+) -> list[Session]:
+    query = f"SELECT {_SESSION} FROM session WHERE {which}"  # noqa: S608 - constants
+    if after is not None:
+        query += " AND (updated_at, number) < (?, ?)"
+        values += [after.updated_at, after.number]
+    return list(_sessions(connection, f"{query} ORDER BY updated_at DESC, number DESC LIMIT ?", [*values, limit]))
+
+
     new = put(connection, number, orjson.dumps({"title": title, "system": system}).decode())
     values = [new.first, new.pieces, number]
     connection.execute("UPDATE session SET about = ?, about_pieces = ? WHERE number = ?", values)

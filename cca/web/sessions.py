@@ -13,6 +13,7 @@ from quart import Response, g, request
 from cca.errors import BadRequest, NotFound
 from cca.model import Json
 from cca.service import Service
+from cca.settings import MOST_EXPIRY
 from cca.store import sessions
 from cca.store.database import Connection
 from cca.store.sessions import TITLE_LIMIT, KeptTurn, Name, Session, is_id
@@ -29,8 +30,10 @@ PAGE = 20
 
 MOST_ON_PAGE = 100
 
-MOST_EXPIRY = 10 * 365 * 86_400.0
-"""Seconds: what is to be kept for longer than ten years need not expire."""
+PAGE_SIZE = 4_000_000
+"""Bytes of turns on a page, unless one alone has more: a hundred turns may have 20 MB each."""
+
+ID_RULE = "1 to 128 letters, digits, dots, dashes and underscores, and not dots alone"
 
 
 @frozen(kw_only=True)
@@ -43,7 +46,10 @@ class Change(Body):
 
 @frozen(kw_only=True)
 class Fork(Body):
-    """``turns`` is how many of the first ones the new session gets: all of them, unless it says so."""
+    """``turns`` is how many of the first ones the new session gets: all of them, unless it says so.
+
+    It has the title of the other one, unless it is given one; an empty one is one.
+    """
 
     id: str | None = None
     title: str | None = None
@@ -59,7 +65,7 @@ def named_session() -> str | None:
             return str(name)
         case _:
             raise BadRequest(
-                f"{SESSION_HEADER} must be one name of 1 to 128 letters, digits, dots, dashes and underscores.",
+                f"{SESSION_HEADER} must be one name of {ID_RULE}.",
                 code="invalid_session_id",
             )
 
@@ -111,14 +117,15 @@ async def delete_session(service: Service, id: str) -> Response:  # noqa: A002
 
 
 async def list_turns(service: Service, id: str) -> Response:  # noqa: A002
-    limit, after = _limit(), _position(request.args.get("after"))
+    limit, after = _limit(), request.args.get("after")
     name = _name(id)
 
-    def read(connection: Connection) -> list[KeptTurn]:
-        return sessions.turns(connection, _found(connection, name, service.now()), limit + 1, after)
+    def read(connection: Connection) -> tuple[list[KeptTurn], bool]:
+        session = _found(connection, name, service.now())
+        return sessions.turn_page(connection, session, limit, PAGE_SIZE, _position(connection, session, after))
 
-    found = await service.database.read(read)
-    return _list([turn_object(turn) for turn in found[:limit]], has_more=len(found) > limit)
+    found, has_more = await service.database.read(read)
+    return _list([turn_object(turn) for turn in found], has_more=has_more)
 
 
 async def fork_session(service: Service, id: str) -> Response:  # noqa: A002
@@ -136,7 +143,7 @@ async def fork_session(service: Service, id: str) -> Response:  # noqa: A002
             raise BadRequest(f"turns must be from 0 to {source.turns}, and is {count}.", param="turns")
         target = sessions.begin(connection, target_name, now, source.expires_after)
         kept = sessions.turns(connection, source, count)
-        sessions.fill(connection, target, sent.title or source.title, source.system, kept)
+        sessions.fill(connection, target, source.title if sent.title is None else sent.title, source.system, kept)
         return _found(connection, target_name, now)
 
     return _json(session_object(await service.database.write(write)))
@@ -192,7 +199,7 @@ def _new_id(given: str | None, service: Service) -> str:
     if given is None:
         return f"session_{service.new_id()}"
     if not is_id(given):
-        raise BadRequest("id must be 1 to 128 letters, digits, dots, dashes and underscores.", param="id")
+        raise BadRequest(f"id must be {ID_RULE}.", param="id")
     return given
 
 
@@ -231,16 +238,23 @@ def _limit() -> int:
     return int(given)
 
 
-def _position(after: str | None) -> int:
+def _position(connection: Connection, session: Session, after: str | None) -> int:
+    """Return the position of the turn that ``after`` is the id of, or the position of."""
     if after is None:
         return -1
-    if not re.fullmatch(r"[0-9]{1,9}", after, re.ASCII):
-        raise BadRequest("after must be the position of a turn, as its last page has it.", param="after")
-    return int(after)
+    position = sessions.position_of(connection, session, after)
+    if position is None and re.fullmatch(r"[0-9]{1,9}", after, re.ASCII):
+        return int(after)
+    if position is None:
+        raise BadRequest(
+            "after must be the id of a turn of this session, as last_id of the page before.", param="after"
+        )
+    return position
 
 
 def _list(items: list[Json], *, has_more: bool) -> Response:
-    return _json({"object": "list", "data": items, "has_more": has_more})
+    first_id, last_id = (items[0]["id"], items[-1]["id"]) if items else (None, None)
+    return _json({"object": "list", "data": items, "first_id": first_id, "last_id": last_id, "has_more": has_more})
 
 
 def _json(body: Json) -> Response:

@@ -29,6 +29,7 @@ from cca.backends import Exit
 from cca.errors import Unavailable
 from cca.model import AssistantTurn, Text, ToolUse, Turn, UserTurn
 from cca.store.database import Database
+from cca.web import sessions
 from cca.web.sessions import SESSION_HEADER
 
 DAY = 86_400.0
@@ -85,7 +86,7 @@ async def test_without_a_session_nothing_is_kept(autojump_clock: MockClock) -> N
         reply = await server.ask(post(chat()))
         listed = await server.ask(get("/v1/sessions"))
     assert SESSION_HEADER not in reply.headers
-    assert listed.json == {"object": "list", "data": [], "has_more": False}
+    assert listed.json == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
 
 
 async def test_with_the_setting_each_request_is_kept_as_a_session_of_its_own(autojump_clock: MockClock) -> None:
@@ -350,7 +351,7 @@ async def test_a_session_that_is_deleted_while_it_is_answered_stays_deleted(auto
     assert (reply.status, reply.error["code"], there.status) == (409, "session_changed", 404)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a/b", "é", "x" * 129, "a\tb", "../s", "s;"])
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "é", "x" * 129, "a\tb", "../s", "s;", ".", "..", "..."])
 async def test_a_name_that_is_none_is_refused(name: str, autojump_clock: MockClock) -> None:
     async with serving(*HELLO) as server:
         reply = await server.ask(asked(name, "One"))
@@ -364,7 +365,7 @@ async def test_two_names_are_refused(autojump_clock: MockClock) -> None:
     assert (reply.status, reply.error["code"]) == (400, "invalid_session_id")
 
 
-@pytest.mark.parametrize("name", ["x" * 128, "a.b_c-D9", "..."])
+@pytest.mark.parametrize("name", ["x" * 128, "a.b_c-D9", "..a", "-", "._."])
 async def test_a_name_may_be(name: str, autojump_clock: MockClock) -> None:
     async with serving(*HELLO) as server:
         assert (await server.ask(asked(name, "One"))).status == 200
@@ -438,7 +439,8 @@ async def test_a_session_is_listed_last_used_first_and_page_by_page(autojump_clo
         while more:
             page = (await server.ask(get(f"/v1/sessions?limit=2{after}"))).json
             pages.append([session["id"] for session in page["data"]])
-            after, more = f"&after={pages[-1][-1]}", page["has_more"]
+            assert (page["first_id"], page["last_id"]) == (pages[-1][0], pages[-1][-1])
+            after, more = f"&after={page['last_id']}", page["has_more"]
     assert pages == [["s1", "s4"], ["s3", "s2"], ["s0"]]
 
 
@@ -447,9 +449,31 @@ async def test_turns_are_read_page_by_page(autojump_clock: MockClock) -> None:
         for number in range(3):
             await server.ask(asked("s", f"{number}"))
         first = (await server.ask(get("/v1/sessions/s/turns?limit=4"))).json
-        second = (await server.ask(get("/v1/sessions/s/turns?limit=4&after=3"))).json
+        second = (await server.ask(get(f"/v1/sessions/s/turns?limit=4&after={first['last_id']}"))).json
+        by_position = (await server.ask(get("/v1/sessions/s/turns?limit=4&after=3"))).json
+        beyond = (await server.ask(get("/v1/sessions/s/turns?after=5"))).json
     assert ([turn["position"] for turn in first["data"]], first["has_more"]) == ([0, 1, 2, 3], True)
+    assert (first["first_id"], first["last_id"]) == (first["data"][0]["id"], first["data"][3]["id"])
     assert ([turn["position"] for turn in second["data"]], second["has_more"]) == ([4, 5], False)
+    assert by_position == second
+    assert beyond == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+
+
+async def test_a_page_of_turns_is_one_large_turn_or_several_small_ones(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred turns may have 20 MB each, and all of a page is in memory at once."""
+    monkeypatch.setattr(sessions, "PAGE_SIZE", 10_000)
+    async with serving(*HELLO) as server:
+        for words in ("short", "long " * 5_000, "short", "short", "long " * 1_000):
+            await server.ask(asked("s", words))
+        pages: list[list[int]] = []
+        after, more = "", True
+        while more:
+            page = (await server.ask(get(f"/v1/sessions/s/turns?limit=3{after}"))).json
+            pages.append([turn["position"] for turn in page["data"]])
+            after, more = f"&after={page['last_id']}", page["has_more"]
+    assert pages == [[0, 1], [2], [3, 4, 5], [6, 7, 8], [9]]
 
 
 async def test_a_title_and_an_expiry_can_be_set_and_taken_back(autojump_clock: MockClock) -> None:
@@ -478,6 +502,14 @@ async def test_a_fork_goes_its_own_way(autojump_clock: MockClock) -> None:
     assert (whole["turns"], len(untouched)) == (4, 4)
 
 
+@pytest.mark.parametrize(("given", "title"), [({"title": ""}, ""), ({"title": None}, "T"), ({}, "T")])
+async def test_a_fork_has_the_title_that_it_is_given(given: Any, title: str, autojump_clock: MockClock) -> None:
+    async with serving(*HELLO) as server:
+        await server.ask(asked("s", "One"))
+        await server.ask(send("PATCH", "/v1/sessions/s", {"title": "T"}))
+        assert (await server.ask(send("POST", "/v1/sessions/s/fork", given))).json["title"] == title
+
+
 BAD: dict[str, tuple[str, str, Any, int, str | None]] = {
     "limit of 0": ("GET", "/v1/sessions?limit=0", None, 400, "limit"),
     "limit of 101": ("GET", "/v1/sessions?limit=101", None, 400, "limit"),
@@ -489,16 +521,20 @@ BAD: dict[str, tuple[str, str, Any, int, str | None]] = {
     "long id": ("GET", f"/v1/sessions/{'x' * 129}", None, 404, None),
     "a path as id": ("GET", "/v1/sessions/..%2f..%2fetc", None, 404, None),
     "turns of nobody": ("GET", "/v1/sessions/nobody/turns", None, 404, None),
-    "after no position": ("GET", "/v1/sessions/s/turns?after=x", None, 400, "after"),
+    "after no turn": ("GET", "/v1/sessions/s/turns?after=x", None, 400, "after"),
+    "after ten digits": ("GET", "/v1/sessions/s/turns?after=1234567890", None, 400, "after"),
+    "an id of dots": ("GET", "/v1/sessions/..", None, 404, None),
     "deleting nobody": ("DELETE", "/v1/sessions/nobody", None, 404, None),
     "changing nobody": ("PATCH", "/v1/sessions/nobody", {}, 404, None),
     "a title of 501": ("PATCH", "/v1/sessions/s", {"title": "x" * 501}, 400, "title"),
     "a title that is none": ("PATCH", "/v1/sessions/s", {"title": 1}, 400, "title"),
     "an expiry in the past": ("PATCH", "/v1/sessions/s", {"expires_after": -1}, 400, "expires_after"),
+    "an expiry after all calendars": ("PATCH", "/v1/sessions/s", {"expires_after": 1e15}, 400, "expires_after"),
     "an expiry of text": ("PATCH", "/v1/sessions/s", {"expires_after": "1"}, 400, "expires_after"),
     "an owner": ("PATCH", "/v1/sessions/s", {"owner": "x"}, 400, "owner"),
     "forking nobody": ("POST", "/v1/sessions/nobody/fork", None, 404, None),
     "forking to a bad id": ("POST", "/v1/sessions/s/fork", {"id": "a/b"}, 400, "id"),
+    "forking to dots": ("POST", "/v1/sessions/s/fork", {"id": ".."}, 400, "id"),
     "forking to one there is": ("POST", "/v1/sessions/s/fork", {"id": "s"}, 409, None),
     "forking too many turns": ("POST", "/v1/sessions/s/fork", {"turns": 3}, 400, "turns"),
     "forking less than none": ("POST", "/v1/sessions/s/fork", {"turns": -1}, 400, "turns"),
