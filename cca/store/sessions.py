@@ -167,17 +167,6 @@ def turns(connection: sqlite3.Connection, session: Session, limit: int = MOST_TU
     ]
 
 
-def change(connection: sqlite3.Connection, session: Session, title: str | None, expires_after: float | None) -> None:
-    """Set a session's title and how long it is kept after it was last used."""
-    connection.execute(
-        "UPDATE session SET expires_after = ?, expires_at = updated_at + ? WHERE number = ?",
-        [expires_after, expires_after, session.number],
-    )
-    if title != session.title:
-        _describe(connection, session.number, title, session.system)
-
-
-def remove(connection: sqlite3.Connection, session: Session) -> None:
 def turn_page(
     connection: sqlite3.Connection, session: Session, limit: int, size: int, after: int = -1
 ) -> tuple[list[KeptTurn], bool]:
@@ -198,6 +187,17 @@ def position_of(connection: sqlite3.Connection, session: Session, turn_id: str) 
     return None if position is None else int(position)
 
 
+def change(connection: sqlite3.Connection, session: Session, title: str | None, expires_after: float | None) -> None:
+    """Set a session's title and how long it is kept after it was last used."""
+    connection.execute(
+        "UPDATE session SET expires_after = ?, expires_at = updated_at + ? WHERE number = ?",
+        [expires_after, expires_after, session.number],
+    )
+    if title != session.title:
+        _describe(connection, session.number, title, session.system)
+
+
+def remove(connection: sqlite3.Connection, session: Session) -> None:
     connection.execute("DELETE FROM session WHERE number = ?", [session.number])
 
 
@@ -223,6 +223,16 @@ def sweep(connection: sqlite3.Connection, now: float, besides: Collection[Name])
     return len(numbers)
 
 
+def _page(
+    connection: sqlite3.Connection, which: str, values: list[object], limit: int, after: Session | None
+) -> list[Session]:
+    query = f"SELECT {_SESSION} FROM session WHERE {which}"  # noqa: S608 - constants
+    if after is not None:
+        query += " AND (updated_at, number) < (?, ?)"
+        values += [after.updated_at, after.number]
+    return list(_sessions(connection, f"{query} ORDER BY updated_at DESC, number DESC LIMIT ?", [*values, limit]))
+
+
 def _sessions(connection: sqlite3.Connection, query: str, values: list[object]) -> Iterator[Session]:
     for number, owner, session_id, about, pieces, *rest in connection.execute(query, values).fetchall():
         described = orjson.loads(get(connection, Place(about, pieces))) if pieces else {}
@@ -234,16 +244,6 @@ def _describe(connection: sqlite3.Connection, number: int, title: str | None, sy
     """Set a session's title and its system prompt."""
     old = connection.execute("SELECT about, about_pieces FROM session WHERE number = ?", [number]).fetchone()
     drop(connection, Place(*old))
-def _page(
-    connection: sqlite3.Connection, which: str, values: list[object], limit: int, after: Session | None
-) -> list[Session]:
-    query = f"SELECT {_SESSION} FROM session WHERE {which}"  # noqa: S608 - constants
-    if after is not None:
-        query += " AND (updated_at, number) < (?, ?)"
-        values += [after.updated_at, after.number]
-    return list(_sessions(connection, f"{query} ORDER BY updated_at DESC, number DESC LIMIT ?", [*values, limit]))
-
-
     new = put(connection, number, orjson.dumps({"title": title, "system": system}).decode())
     values = [new.first, new.pieces, number]
     connection.execute("UPDATE session SET about = ?, about_pieces = ? WHERE number = ?", values)
