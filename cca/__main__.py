@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -14,7 +15,7 @@ from cca.commands import Surroundings
 from cca.commands.keys import add_keys
 from cca.commands.sessions import add_sessions
 from cca.commands.usage import add_usage
-from cca.errors import CcaError, innermost
+from cca.errors import CcaError, Unavailable, innermost
 from cca.service import open_service, process_environ
 from cca.settings import Settings, SettingsError, flag, read_settings, reader, variable
 from cca.version import VERSION
@@ -34,25 +35,54 @@ NOBODY_READS = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    if sys.stderr is None:
+        # It is closed, and print would take stdout in its place.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for as long as the program runs
     flags = _parser().parse_args(arguments)
+    if sys.stdout is None and flags.run is not _serve:
+        _complain("There is no stdout to tell anything on, and nothing was done. Send it to /dev/null if need be.")
+        return CANNOT_START
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     problem: BaseException | None = None
     code = 0
     try:
         trio.run(flags.run, flags, Surroundings(process_environ()))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except* (CcaError, SettingsError) as group:
         problem, code = innermost(group), CANNOT_START
     except* KeyboardInterrupt:
         # Before it serves; then it ends as asked.
         code = INTERRUPTED
     except* BrokenPipeError:
-        # Python would flush what is left, and complain. Source: the documentation of its module signal.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = NOBODY_READS
+    except* OSError as group:
+        if flags.run is _serve:
+            raise
+        # What else a command reads and writes has errors of its own.
+        problem, code = Unavailable(f"The output cannot be written: {innermost(group).strerror}."), CANNOT_START
+    if code:
+        _forget_output()
     if problem is not None:
-        print(f"cca: {problem}", file=sys.stderr)
+        _complain(str(problem))
     return code
+
+
+def _complain(said: str) -> None:
+    with suppress(OSError):
+        print(f"cca: {said}", file=sys.stderr)
+
+
+def _forget_output() -> None:
+    """Let Python flush what is left of a failed output to nowhere: it would complain, and end with a code of its own.
+
+    Source: the documentation of its module signal.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _serve(flags: argparse.Namespace, around: Surroundings) -> None:

@@ -1,5 +1,8 @@
 """Commands beside ``serve``, run in this process with a clock and a randomness of the test's."""
 
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +27,14 @@ NOW = 1_767_312_000.0
 
 ANN = Key("0001020304050607", "ann", b"ann", frozenset(("chat", "sessions")), NO_LIMITS, NOW - 10)
 BOB = Key("ffffffffffffffff", "bob", b"bob", frozenset(("chat", "sessions")), NO_LIMITS, NOW - 5)
+
+
+def in_shell(redirected: str, *arguments: str, stdin: int | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run a command with its output ``redirected`` as a shell does that."""
+    command = shlex.join([sys.executable, "-m", "cca", *arguments])
+    return subprocess.run(
+        ["sh", "-c", f"{command} {redirected}"], stdin=stdin, capture_output=True, check=False, text=True
+    )
 
 
 @frozen

@@ -17,6 +17,7 @@ import pytest
 
 from cca.__main__ import CANNOT_START, main
 from cca.keys import id_in
+from command_harness import in_shell
 
 FAKE = Path(__file__).parent / "backends" / "fake_claude.py"
 SECONDS = 20.0
@@ -99,6 +100,35 @@ def test_keys_are_listed_as_json(run: Any) -> None:
         "limits": {"rpm": 5, "tpm": None, "concurrent": None, "usd_per_day": None},
         "revoked_at": None,
     }
+
+
+@pytest.mark.parametrize("output", ["full", "gone"])
+def test_a_key_that_could_not_be_printed_is_named_so_that_it_can_be_revoked(run: Any, output: str) -> None:
+    """Its reader is gone, or its file takes nothing."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    redirected = ">/dev/full" if output == "full" else ">&0"
+    done = in_shell(redirected, "keys", "create", "--name", "ann", stdin=writing)
+    os.close(writing)
+    [listed] = json.loads(run("list", "--json")[1])
+    assert (done.returncode, done.stdout) == (CANNOT_START, "")
+    assert re.fullmatch(
+        rf"cca: The key {listed['id']}, 'ann', was made, and could not be printed: .+\. Nobody has it: revoke it with "
+        rf"`cca keys revoke {listed['id']}`, and make another\.\n",
+        done.stderr,
+    )
+
+
+def test_no_key_is_made_where_it_could_not_be_printed(run: Any, home: Path) -> None:
+    done = in_shell(">&-", "keys", "create", "--name", "ann")
+    assert (done.returncode, done.stderr.count("\n")) == (CANNOT_START, 1)
+    assert not (home / ".local").exists()
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"], ids=["closed", "full"])
+def test_a_key_stays_alone_on_stdout_where_nothing_can_be_told_besides(home: Path, stderr: str) -> None:
+    done = in_shell(stderr, "keys", "create", "--name", "ann")
+    assert re.fullmatch(r"sk-cca-[0-9a-f]{16}-[\w-]{43}\n", done.stdout)
 
 
 @pytest.mark.parametrize("by", ["name", "id"])

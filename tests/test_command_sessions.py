@@ -19,6 +19,7 @@ from cca.backends.replay import open_replay
 from cca.backends.synthesis import transcript_of
 from cca.backends.transcript import conversation_of, decode, encode, request_json
 from cca.commands import moment
+from cca.commands import sessions as list_room
 from cca.errors import BadRequest, CcaError, Conflict, NotFound
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.keys import Key
@@ -27,7 +28,7 @@ from cca.message import Message
 from cca.model import Conversation, Event, Text, UserTurn
 from cca.store.database import open_database
 from cca.store.sessions import TITLE_LIMIT, Name, find
-from command_harness import ANN, BOB, NOW, Desk
+from command_harness import ANN, BOB, NOW, Desk, in_shell
 
 Captured = pytest.CaptureFixture[str]
 
@@ -79,6 +80,60 @@ def test_a_list_as_json(desk: Desk, capsys: Captured) -> None:
             "expires_at": NOW + 60.0,
         }
     ]
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["table", "JSON"])
+def test_a_list_in_pages_is_the_same_list(
+    desk: Desk,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Whether some were last used at one moment, and whether the last page is full or not."""
+    for number in range(6):
+        attrs.evolve(desk, now=NOW + number // 4).keep(named(SHORT, f"s{number}"))
+    said = []
+    for size in (list_room.PAGE, 1, 2, 3, 4):
+        monkeypatch.setattr(list_room, "PAGE", size)
+        desk.run("sessions", "list", *(["--json"] if as_json else []))
+        said.append(capsys.readouterr().out)
+    assert said == [said[0]] * 5
+    assert re.findall(r"\bs\d\b", said[0]) == ["s5", "s4", "s3", "s2", "s1", "s0"]
+
+
+def test_each_page_of_a_list_is_a_transaction(desk: Desk, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes waits for one page, and what is written meanwhile is on the next one."""
+    for number in range(3):
+        attrs.evolve(desk, now=NOW + number).keep(named(SHORT, f"s{number}"))
+    monkeypatch.setattr(list_room, "PAGE", 1)
+
+    async def listed() -> list[str]:
+        async with open_database(desk.path) as database, open_database(desk.path) as writing:
+            ids = []
+            async for [(found, _)] in list_room.pages(database, NOW):
+                ids.append(found.id)
+                await writing.write(lambda connection: connection.execute("DELETE FROM session WHERE id = 's1'"))
+            return ids
+
+    assert trio.run(listed) == ["s2", "s0"]
+
+
+def test_a_list_of_none_as_json(desk: Desk, capsys: Captured) -> None:
+    desk.make_key(ANN)
+    desk.run("sessions", "list", "--json")
+    assert capsys.readouterr().out == "[]\n"
+
+
+def test_what_is_wider_than_the_first_page_is_shown_in_full(
+    desk: Desk, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attrs.evolve(desk, now=NOW + 1).keep(named(SHORT, "s"))
+    desk.keep(named(SHORT, "a-long-name"))
+    monkeypatch.setattr(list_room, "PAGE", 1)
+    desk.run("sessions", "list")
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert first.split() == ["s", "-", "-", "2", "2026-01-02", "00:00:01Z", "never"]
+    assert second.split() == ["a-long-name", "-", "-", "2", "2026-01-02", "00:00:00Z", "never"]
 
 
 def test_what_has_expired_is_not_there(desk: Desk, capsys: Captured) -> None:
@@ -447,10 +502,15 @@ def test_a_server_that_has_the_database_open_is_not_in_the_way(desk: Desk, tmp_p
 # As a command.
 
 
+LONG_NAME = "x" * 300
+"""No system can look whether there is such a file, as with one in a directory that is closed to us."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["list"], r"There is no database \S+ yet\. Name another with --database\."),
+        (["list", "--database", LONG_NAME], r"The database x+ cannot be opened: File name too long\. Name another .+"),
         (["import", "/nowhere"], r"/nowhere cannot be read: No such file or directory\. Name a file that is there\."),
     ],
 )
@@ -474,6 +534,23 @@ def test_a_reader_that_has_enough_ends_it_in_silence(desk: Desk, said: str) -> N
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, text=True)
     os.close(writing)
     assert (done.returncode, done.stderr.count("\n")) == (NOBODY_READS, 0)
+
+
+@pytest.mark.parametrize("kind", ["fixture", "markdown"])
+@pytest.mark.parametrize(
+    ("redirected", "message"),
+    [
+        (">/dev/full", "The output cannot be written: No space left on device."),
+        (">&-", "There is no stdout to tell anything on, and nothing was done. Send it to /dev/null if need be."),
+    ],
+    ids=["full", "closed"],
+)
+def test_an_output_that_takes_nothing_is_told(desk: Desk, kind: str, redirected: str, message: str) -> None:
+    desk.keep(SHORT)
+    done = in_shell(redirected, "sessions", "export", "s1", "--format", kind, "--database", str(desk.path))
+    assert done.returncode == CANNOT_START
+    assert done.stderr.splitlines()[-1] == f"cca: {message}"
+    assert "Traceback" not in done.stderr
 
 
 def test_a_recording_of_cca_s_own_is_imported_by_the_command(

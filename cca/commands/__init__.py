@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 from attrs import frozen
 
-from cca.errors import NotFound
+from cca.errors import NotFound, Unavailable
 from cca.service import default_database
 from cca.settings import read_settings
 from cca.store.database import Database, open_database
@@ -61,16 +61,36 @@ async def opened(flags: argparse.Namespace, around: Surroundings, *, make: bool 
     """
     given = read_settings(around.environ, {"database": flags.database}).database
     path = given or default_database(around.environ)
-    if not make and not path.exists():
-        raise NotFound(f"There is no database {path} yet. Name another with --database.")
+    if not make:
+        _find(path)
     async with open_database(path) as database:
         yield database
+
+
+def _find(path: Path) -> None:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"There is no database {path} yet. Name another with --database.") from error
+    except OSError as error:
+        raise Unavailable(
+            f"The database {path} cannot be opened: {error.strerror}. Name another with --database."
+        ) from error
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return lines with their columns one under the other."""
     lines = [heading, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return aligned(lines, widths(lines))
+
+
+def widths(lines: Iterable[Sequence[str]]) -> list[int]:
+    """Return how wide the columns of ``lines`` are."""
+    return [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+
+def aligned(lines: Iterable[Sequence[str]], widths: Sequence[int]) -> str:
+    """Return ``lines`` with columns of at least ``widths``."""
     return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
 
 

@@ -8,6 +8,7 @@ import attrs
 import orjson
 
 from cca.commands import Subparsers, Surroundings, add_command, moment, opened, reads, table
+from cca.errors import Unavailable
 from cca.keys import DEFAULT_SCOPES, SCOPES, Key, check_name, parse_duration, parse_scopes, spelled_scopes
 from cca.limits.policy import EXAMPLE, NO_LIMITS, parse_limits, spelled
 from cca.model import Json
@@ -46,7 +47,13 @@ async def _create(flags: argparse.Namespace, around: Surroundings) -> None:
 
     async with opened(flags, around, make=True) as database:
         text, key, first = await database.write(create)
-    print(text)
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise Unavailable(
+            f"The key {key.id}, {key.name!r}, was made, and could not be printed: {error.strerror}. Nobody has it: "
+            f"revoke it with `cca keys revoke {key.id}`, and make another."
+        ) from error
     limits = spelled(key.limits) or "none"
     _explain(f"This is key {key.id}, {key.name!r}. It is shown this once, and kept nowhere.")
     _explain(f"Scopes: {spelled_scopes(key.scopes)}. Limits: {limits}. Expires: {moment(key.expires_at)}.")

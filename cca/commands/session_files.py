@@ -105,9 +105,9 @@ def _fixture(archived: Archive) -> bytes:
 
 def _write(path: Path, content: bytes) -> None:
     # A device, say, would be replaced by a file.
-    if path.exists() and not path.is_file():
-        raise BadRequest(f"{path} is no file. Name one with --output, or leave it out for stdout.")
     try:
+        if path.exists() and not path.is_file():
+            raise BadRequest(f"{path} is no file. Name one with --output, or leave it out for stdout.")
         write_atomically(path, content)
     except OSError as error:
         raise BadRequest(f"{path} cannot be written: {error.strerror}. Name another file with --output.") from error

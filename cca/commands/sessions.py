@@ -5,19 +5,27 @@ A running cca may have the database open: each command is a short transaction.
 
 import argparse
 import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import TypeAlias
 
 import orjson
 from attrs import asdict
 
 from cca.archive import Archive, ArchivedTurn
-from cca.commands import Subparsers, Surroundings, add_command, moment, opened, table
+from cca.commands import Subparsers, Surroundings, add_command, aligned, moment, opened, table, widths
 from cca.commands.owners import KEY_HELP, NOBODY, found_session, owner_names
 from cca.commands.session_files import add_export, add_import
 from cca.model import Json
 from cca.store import sessions
 from cca.store.archives import archive
-from cca.store.database import Connection
+from cca.store.database import Connection, Database
 from cca.store.sessions import Session
+
+PAGE = 1000
+"""Sessions that one transaction reads."""
+
+Page: TypeAlias = list[tuple[Session, str]]
 
 EXCERPT = 60
 """Characters of a text in a table."""
@@ -40,20 +48,43 @@ def add_sessions(commands: Subparsers) -> None:
 
 
 async def _list(flags: argparse.Namespace, around: Surroundings) -> None:
-    def read(connection: Connection) -> list[tuple[Session, str]]:
-        names = owner_names(connection)
-        found = sessions.everybodys(connection, around.now())
-        return [(session, names.get(session.owner, session.owner)) for session in found]
-
     async with opened(flags, around) as database:
-        found = await database.read(read)
-    if flags.json:
-        rows = [_object(session, name) for session, name in found]
-        print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
-    elif found:
-        heading = ("ID", "KEY", "TITLE", "TURNS", "UPDATED", "EXPIRES")
-        print(table(heading, [_row(session, name) for session, name in found]), end="")
-    else:
+        await (_list_as_json if flags.json else _list_as_table)(pages(database, around.now()))
+
+
+async def pages(database: Database, now: float) -> AsyncIterator[Page]:
+    """Yield all sessions with the names of their owners, page by page, those last used first.
+
+    Each page is a transaction: nobody who writes waits for a million sessions. One that is used meanwhile is moved to
+    the front, and may not be among them.
+    """
+    names = await database.read(owner_names)
+    after: Session | None = None
+    while found := await database.read(
+        partial(sessions.everybodys, now=now, limit=PAGE, after=after),
+    ):
+        yield [(session, names.get(session.owner, session.owner)) for session in found]
+        after = found[-1]
+
+
+async def _list_as_json(listed: AsyncIterator[Page]) -> None:
+    between = "[\n"
+    async for page in listed:
+        print(between + ",\n".join(orjson.dumps(_object(*each)).decode() for each in page), end="")
+        between = ",\n"
+    print("[]" if between == "[\n" else "\n]")
+
+
+async def _list_as_table(listed: AsyncIterator[Page]) -> None:
+    """Print a table. Its columns are as wide as the first page is, and more where they must be."""
+    heading = ("ID", "KEY", "TITLE", "TURNS", "UPDATED", "EXPIRES")
+    wide: list[int] = []
+    async for page in listed:
+        rows = [_row(*each) for each in page]
+        lines = rows if wide else [heading, *rows]
+        wide = wide or widths(lines)
+        print(aligned(lines, wide), end="")
+    if not wide:
         print("There is no session.", file=sys.stderr)
 
 

@@ -170,7 +170,7 @@ def turns(connection: sqlite3.Connection, session: Session, limit: int = MOST_TU
 def turn_page(
     connection: sqlite3.Connection, session: Session, limit: int, size: int, after: int = -1
 ) -> tuple[list[KeptTurn], bool]:
-    """Return at most ``limit`` turns, of not much more than ``size`` bytes but one at least, and whether more follow."""
+    """Return at most ``limit`` turns, of at most some ``size`` bytes but one at least, and whether more follow."""
     [page_size] = connection.execute("PRAGMA page_size").fetchone()
     rows = connection.execute(
         "SELECT pieces FROM turn WHERE session = ? AND position > ? AND position <= ? ORDER BY position",
