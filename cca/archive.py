@@ -9,11 +9,17 @@ from typing import Any, get_args
 import orjson
 from attrs import asdict, fields, frozen
 
-from cca.model import Json, Usage
-from cca.store.turns import Answered, Role, Status, content_of, turn_of
+from cca.model import Json, Usage, UserTurn
+from cca.store.turns import Answered, Role, Status, content_of, history, joined, turn_of
 
 LATEST = 253_402_300_800.0
-"""Seconds since the epoch, in the year 10000: no calendar has what is later."""
+"""Seconds since the epoch, in the year 10000: no calendar has what is later. Nothing takes longer, either."""
+
+MOST = 2.0**53
+"""Of tokens, or of dollars: from there on a number is not what it says in every program that reads it."""
+
+NAME_LIMIT = 300
+"""Characters of a model's name, and of an outcome's. They stand in a turn's row, and not in pages of their own."""
 
 
 class UnreadableArchive(ValueError):
@@ -60,9 +66,21 @@ def archive_of(given: Json) -> Archive:
             "turns": list(turns),
         } if all(isinstance(text, str) for text in system) and _is_time(created_at) and _is_time(updated_at):
             kept = tuple(_turn(position, turn) for position, turn in enumerate(turns))
-            return Archive(session_id, title, tuple(system), created_at, updated_at, kept)
+            archive = Archive(session_id, title, tuple(system), created_at, updated_at, kept)
+            check(archive)
+            return archive
         case _:
             raise UnreadableArchive("its session has not the fields of one")
+
+
+def check(archive: Archive) -> None:
+    """Raise ``UnreadableArchive`` for a session that nobody could go on with, or report on."""
+    for position, turn in enumerate(archive.turns):
+        if turn.answer is not None and not _is_of_use(turn.answer):
+            raise UnreadableArchive(f"what its turn {position} came to has a number or a name that no answer has")
+    said = joined(history((turn.role, turn.status, orjson.dumps(turn.content).decode()) for turn in archive.turns))
+    if said and not isinstance(said[0], UserTurn):
+        raise UnreadableArchive("it begins with the assistant, and a conversation with Claude begins with the user")
 
 
 def answered_of(given: Json) -> Answered:
@@ -120,9 +138,25 @@ def _is_of_model_alone(part: Json) -> bool:
             return False
 
 
+def _is_of_use(answer: Answered) -> bool:
+    return (
+        len(answer.model) <= NAME_LIMIT
+        and len(answer.outcome) <= NAME_LIMIT
+        and (answer.first_event is None or _is_within(answer.first_event, LATEST))
+        and _is_within(answer.duration, LATEST)
+        and _is_within(answer.cost, MOST)
+        and all(_is_within(count, MOST) for count in asdict(answer.usage).values())
+    )
+
+
 def _is_usage(usage: dict[str, Any]) -> bool:
     return set(usage) == {each.name for each in fields(Usage)} and all(type(count) is int for count in usage.values())
 
 
 def _is_time(given: Json) -> bool:
-    return isinstance(given, int | float) and 0 <= given < LATEST
+    return _is_within(given, LATEST)
+
+
+def _is_within(given: Json, most: float) -> bool:
+    # In Python, True is a number.
+    return type(given) in (int, float) and 0 <= given < most

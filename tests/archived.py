@@ -4,6 +4,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from cca.archive import Archive, ArchivedTurn
 from cca.backends.archiving import archive_in
 from cca.backends.replay import Recording, read_recordings
@@ -67,7 +69,8 @@ def answer(*parts: Any, status: Status = "completed", answered: Answered = ANSWE
 
 
 def session(*turns: ArchivedTurn, title: str | None = None, system: tuple[str, ...] = ()) -> Archive:
-    return Archive("s1", title, system, BEGUN, BEGUN + 60, turns)
+    numbered = tuple(evolve(turn, id=f"{turn.id}_{position}") for position, turn in enumerate(turns))
+    return Archive("s1", title, system, BEGUN, BEGUN + 60, numbered)
 
 
 def imported(recording: Recording) -> Archive:

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,8 +48,11 @@ class Desk:
     def run(self, *arguments: str, **environ: str) -> None:
         """Run a command. What it raises comes out here."""
         flags = _parser().parse_args(arguments)
+        numbers = count()
         around = Surroundings(
-            {"CCA_DATABASE": str(self.path), **environ}, lambda: self.now, lambda size: b"\xab" * size
+            {"CCA_DATABASE": str(self.path), **environ},
+            lambda: self.now,
+            lambda size: next(numbers).to_bytes(size, "big"),
         )
         trio.run(flags.run, flags, around)
 

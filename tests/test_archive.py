@@ -11,6 +11,8 @@ from cca.archive import UnreadableArchive, archive_json, archive_of
 FIELDS = "^its session has not the fields of one$"
 TURN = "^its turn {} is not understood$"
 PARTS = "^its turn {} has parts that cca does not keep$"
+NUMBER = "^what its turn 1 came to has a number or a name that no answer has$"
+BEGINNING = "^it begins with the assistant, and a conversation with Claude begins with the user$"
 ANSWER = "^what an answer came to is not understood$"
 
 
@@ -26,6 +28,19 @@ def test_what_was_written_comes_back() -> None:
 def test_what_is_no_session(given: Any) -> None:
     with pytest.raises(UnreadableArchive, match=FIELDS):
         archive_of(given)
+
+
+def test_the_largest_numbers_and_names_come_back() -> None:
+    given = changed("turns.1.answer.usage.input_tokens", 2**53 - 1)
+    given["turns"][1]["answer"] |= {"model": "x" * 300, "first_event": None, "duration": 253_402_300_799, "cost": 1e9}
+    assert archive_json(archive_of(given)) == given
+
+
+def test_a_session_of_which_nothing_was_delivered_comes_back() -> None:
+    """The user's next question is its first."""
+    given = fresh()
+    given["turns"] = [{**turn, "status": "undelivered"} for turn in given["turns"]]
+    assert archive_json(archive_of(given)) == given
 
 
 def changed(path: str, value: Any) -> Any:
@@ -48,6 +63,7 @@ def changed(path: str, value: Any) -> Any:
         ("system", [1], FIELDS),
         ("created_at", "now", FIELDS),
         ("created_at", -1, FIELDS),
+        ("created_at", True, FIELDS),
         ("updated_at", 1e300, FIELDS),
         ("turns", {}, FIELDS),
         ("turns.0", 1, TURN.format(0)),
@@ -64,6 +80,18 @@ def changed(path: str, value: Any) -> Any:
         ("turns.1.answer.cost", "much", ANSWER),
         ("turns.1.answer.usage.input_tokens", 1.5, ANSWER),
         ("turns.1.answer.usage.more", 1, ANSWER),
+        ("turns.1.answer.model", "x" * 301, NUMBER),
+        ("turns.1.answer.outcome", "x" * 301, NUMBER),
+        ("turns.1.answer.first_event", -0.5, NUMBER),
+        ("turns.1.answer.first_event", False, NUMBER),
+        ("turns.1.answer.duration", 1e308, NUMBER),
+        ("turns.1.answer.duration", True, NUMBER),
+        ("turns.1.answer.cost", -0.01, NUMBER),
+        ("turns.1.answer.cost", 1e300, NUMBER),
+        ("turns.1.answer.usage.input_tokens", -1, NUMBER),
+        ("turns.1.answer.usage.output_tokens", 2**53, NUMBER),
+        ("turns.0.status", "undelivered", BEGINNING),
+        ("turns.0.content", [], BEGINNING),
         ("turns.0.content.0", "text", PARTS.format(0)),
         ("turns.0.content.0", {"type": "video"}, PARTS.format(0)),
         ("turns.0.content.0", {"text": "no type"}, PARTS.format(0)),

@@ -25,7 +25,7 @@ from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.keys import Key
 from cca.markdown import markdown
 from cca.message import Message
-from cca.model import Conversation, Event, Text, UserTurn
+from cca.model import AssistantTurn, Conversation, Event, Text, UserTurn
 from cca.store.database import open_database
 from cca.store.sessions import TITLE_LIMIT, Name, find
 from command_harness import ANN, BOB, NOW, Desk, in_shell
@@ -195,7 +195,7 @@ def test_an_export_comes_back_whole_to_another_owner(
 
 def test_an_import_without_expiry_stays(desk: Desk, capsys: Captured) -> None:
     desk.run("sessions", "import", str(FIXTURES / "2.1.330" / "plain.ndjson"), CCA_SESSION_EXPIRY="inf")
-    assert capsys.readouterr() == (f"session_{'ab' * 16}\n", "It has 2 turns, and expires: never.\n")
+    assert capsys.readouterr() == (f"session_{2:032x}\n", "It has 2 turns, and expires: never.\n")
 
 
 def test_an_import_takes_the_id_and_the_title_that_are_given(desk: Desk, tmp_path: Path) -> None:
@@ -313,6 +313,20 @@ def archived_as(**changes: Any) -> bytes:
     return recording(session={**json.loads(recording().splitlines()[0])["session"], **changes})
 
 
+def turns_of(**changes: Any) -> Any:
+    """Return the turns of the export of a session, with something else in all of them."""
+    exported = json.loads(recording().splitlines()[0])["session"]
+    return [{**turn, **changes} for turn in exported["turns"]]
+
+
+TOLD_FIRST = request_json(Conversation("haiku", (AssistantTurn((Text("Ho."),)), UserTurn((Text("Hi."),)))))
+
+
+def slow_recording() -> bytes:
+    header, *rows = recording(session=None).splitlines()
+    return b"\n".join([header, *(json.dumps({**json.loads(row), "at": 10**16}).encode() for row in rows)])
+
+
 FAILED = (FIXTURES / "2.1.330" / "error_400.ndjson").read_bytes()
 
 
@@ -329,6 +343,12 @@ FAILED = (FIXTURES / "2.1.330" / "error_400.ndjson").read_bytes()
         pytest.param(recording(session=5), "has not the fields of one", id="no session"),
         pytest.param(archived_as(turns=[1]), "its turn 0 is not understood", id="no turn"),
         pytest.param(archived_as(id="a b"), "a session's id is 1 to 128 letters", id="no id"),
+        pytest.param(archived_as(id=".."), "not dots alone", id="an id of dots"),
+        pytest.param(archived_as(turns=turns_of(id="x" * 129)), "the ids of its turns are not", id="a long turn's id"),
+        pytest.param(archived_as(turns=turns_of(id="same")), "two have the same one", id="one id for two turns"),
+        pytest.param(archived_as(turns=turns_of()[1:]), "begins with the assistant", id="the assistant begins"),
+        pytest.param(recording(session=None, request=TOLD_FIRST), "begins with the assistant", id="a recording, too"),
+        pytest.param(slow_recording(), "a number or a name that no answer has", id="a recording of 300,000 years"),
         pytest.param(archived_as(title="x" * (TITLE_LIMIT + 1)), "may have 500 characters", id="a long title"),
         pytest.param(recording(session=None, request={}), "its request is not understood", id="no request"),
     ],

@@ -8,7 +8,7 @@ from functools import partial
 
 import orjson
 
-from cca.archive import Archive, ArchivedTurn, UnreadableArchive, archive_of
+from cca.archive import Archive, ArchivedTurn, UnreadableArchive, archive_of, check
 from cca.backends.transcript import Ended, Entry, Garbled, Read, Transcript, conversation_of, request_json
 from cca.claude.dialogue import Dialogue
 from cca.message import Called, Message
@@ -30,7 +30,9 @@ def archive_in(transcript: Transcript, prices: Prices, now: float, new_id: Calla
     answer = answer_row(message, answered)
     turns = [archived(row.role, row.content) for row in user_rows(conversation.turns)]
     turns.append(archived(answer.role, answer.content, answered))
-    return Archive(f"session_{new_id()}", None, conversation.system, now, now, tuple(turns))
+    archive = Archive(f"session_{new_id()}", None, conversation.system, now, now, tuple(turns))
+    check(archive)
+    return archive
 
 
 def _conversation(request: Json) -> Conversation:

@@ -121,15 +121,18 @@ def _read(path: Path) -> bytes:
 
 
 def _check(archived: Archive) -> None:
-    """Raise ``ValueError`` for a name or a title that no session has."""
+    """Raise ``ValueError`` for a name or a title that no session has, and for such names of its turns."""
     _read_id(archived.id)
+    ids = {turn.id for turn in archived.turns if is_id(turn.id)}
+    if len(ids) < len(archived.turns):
+        raise ValueError("the ids of its turns are not as a session's id is, or two have the same one")
     if archived.title is not None:
         _read_title(archived.title)
 
 
 def _read_id(given: str) -> str:
     if not is_id(given):
-        raise ValueError("a session's id is 1 to 128 letters, digits, dots, dashes and underscores")
+        raise ValueError("a session's id is 1 to 128 letters, digits, dots, dashes and underscores, not dots alone")
     return given
 
 

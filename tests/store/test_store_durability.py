@@ -179,7 +179,6 @@ def plans_of_all(connection: sqlite3.Connection) -> dict[str, list[str]]:
     sessions.load(connection, Name("", "s"), 1.0)
     sessions.page(connection, "", 1.0, 20, None)
     sessions.page(connection, "", 1.0, 20, session)
-    sessions.everybodys(connection, 1.0, 1000, None)
     sessions.everybodys(connection, 1.0, 1000, session)
     sessions.turns(connection, session, 20, 3)
     sessions.turn_page(connection, session, 20, 4_000_000, 3)
