@@ -98,6 +98,7 @@ class Service:
             self.database,
             self.settings.session_queue,
             None if expiry == math.inf else expiry,
+            self.settings.body_limit,
             self.now,
             self.new_id,
         )

@@ -12,7 +12,7 @@ from cca.model import Conversation, Turn
 from cca.store import exchanges, sessions
 from cca.store.database import Connection, Database
 from cca.store.sessions import Name, Session
-from cca.store.turns import answer_row, joined, user_rows
+from cca.store.turns import Status, answer_row, joined, user_rows
 from cca.tally import Tally
 
 SWEEP_INTERVAL = 300.0
@@ -40,7 +40,7 @@ class OpenSession:
         self._sent = evolve(sent, system=sent.system or kept)
         return evolve(self._sent, turns=joined((*self.history, *sent.turns)))
 
-    async def keep(self, tally: Tally, *, stream: bool) -> None:
+    async def keep(self, tally: Tally, status: Status) -> None:
         """Commit the exchange as far as it came, and let the next writer go on; once it is kept, do nothing.
 
         Raise ``Conflict`` when the session is not as it was, ``Unavailable`` when the database cannot be written.
@@ -52,7 +52,7 @@ class OpenSession:
             self._sent.system,
             rows,
             [f"turn_{self._sessions.new_id()}" for _ in rows],
-            tally.status(stream=stream),
+            status,
             self._sessions.now(),
         )
         exchange = tally.exchange()
@@ -68,11 +68,15 @@ class OpenSession:
 
 @define
 class Sessions:
-    """``queue`` is how many requests may wait for one session; ``expires_after`` in seconds, ``None`` keeps them."""
+    """``queue`` is how many requests may wait for one session; ``expires_after`` in seconds, ``None`` keeps them.
+
+    A history of more than ``most_bytes`` is not gone on from: a request of more would not be taken, either.
+    """
 
     database: Database
     queue: int
     expires_after: float | None
+    most_bytes: int
     now: Callable[[], float]
     new_id: Callable[[], str]
     _writers: dict[Name, trio.Lock] = field(factory=dict, init=False)
@@ -81,10 +85,11 @@ class Sessions:
     async def open(self, name: Name) -> AsyncIterator[OpenSession]:
         """Own the next exchange of a session, after those that came before.
 
-        Raise ``Conflict`` when too many wait, ``Unavailable`` when the database cannot be read.
+        Raise ``Conflict`` when too many wait, ``TooLarge`` for a history that is, ``Unavailable`` when the database
+        cannot be read.
         """
-        lock = self._writers.setdefault(name, trio.Lock())
-        if lock.statistics().tasks_waiting >= self.queue:
+        lock = self._writers.get(name) or trio.Lock()
+        if lock.locked() and lock.statistics().tasks_waiting >= self.queue:
             raise Conflict(
                 f"{self.queue} requests wait for the session {name.id} already. Send this one later, or raise "
                 "CCA_SESSION_QUEUE.",
@@ -92,17 +97,26 @@ class Sessions:
                 retry_after=QUEUE_RETRY_AFTER,
             )
 
+        self._writers[name] = lock
         held = ExitStack()
         try:
             await lock.acquire()
             held.callback(lock.release)
-            found = await self.database.read(lambda connection: sessions.load(connection, name, self.now()))
+            found = await self.database.read(
+                lambda connection: sessions.load(connection, name, self.now(), self.most_bytes)
+            )
             session, history = found or (None, ())
             yield OpenSession(name, session, history, self, held.close)
         finally:
             held.close()
-            if not lock.statistics().locked and not lock.statistics().tasks_waiting:
-                self._writers.pop(name, None)
+            # By now the name may have another lock: this one was released when the exchange was kept.
+            if not lock.locked() and self._writers.get(name) is lock:
+                del self._writers[name]
+
+    @property
+    def writing(self) -> frozenset[Name]:
+        """The sessions that are being written, or waited for."""
+        return frozenset(self._writers)
 
     def new(self, owner: str) -> OpenSession:
         """Return a session that no client has named: nobody else writes it."""
@@ -110,5 +124,5 @@ class Sessions:
 
     async def sweep(self) -> int:
         """Delete what has expired, and return how many sessions that were. None is deleted while it is answered."""
-        now, writing = self.now(), frozenset(self._writers)
+        now, writing = self.now(), self.writing
         return await self.database.erase(lambda connection: sessions.sweep(connection, now, writing))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from attrs import define, evolve, field
 
+from cca.errors import CcaError
 from cca.estimate import BYTES_PER_TOKEN
 from cca.message import Message
 from cca.model import Event, Failed, Finished, Usage
@@ -17,7 +18,11 @@ ABANDONED = "abandoned"
 
 @define
 class Tally:
-    """``began`` and what ``time`` returns are of one clock, in seconds; ``began_at`` is the wall clock."""
+    """``began`` and what ``time`` returns are of one clock, in seconds; ``began_at`` is the wall clock.
+
+    ``asked_tokens`` is about what goes in, once a process was asked. ``complete`` is for whoever tells the client of
+    the end to say: until then the client has less than the whole answer.
+    """
 
     request_id: str
     began_at: float
@@ -28,7 +33,9 @@ class Tally:
     time: Callable[[], float]
     message: Message = field(factory=Message, init=False)
     began: float = field(init=False)
-    outcome: str = field(default=ABANDONED, init=False)
+    asked_tokens: int = field(default=0, init=False)
+    complete: bool = field(default=False, init=False)
+    _failure: CcaError | None = field(default=None, init=False)
     _first_event: float | None = field(default=None, init=False)
     _cost: float | None = field(default=None, init=False)
 
@@ -38,16 +45,21 @@ class Tally:
 
     def note(self, event: Event) -> None:
         """Take in an event that goes out."""
+        if isinstance(event, Failed):
+            self._failure = event.error
+            return
         if self._first_event is None:
             self._first_event = self.time() - self.began
         self.message.take(event)
-        match event:
-            case Finished(stop_reason, _, _, cost):
-                self.outcome, self._cost = stop_reason, cost
-            case Failed(error):
-                self.outcome = str(error.status)
-            case _:
-                pass
+        if isinstance(event, Finished):
+            self._cost = event.cost
+
+    @property
+    def outcome(self) -> str:
+        """A stop reason, a status, or "abandoned"."""
+        if self._failure is not None:
+            return str(self._failure.status)
+        return self.message.stop_reason or ABANDONED if self.complete else ABANDONED
 
     @property
     def begun(self) -> bool:
@@ -56,10 +68,15 @@ class Tally:
 
     @property
     def usage(self) -> Usage:
-        """The tokens. Of an answer without an end they are what went out, roughly, where that is more."""
+        """The tokens. Of an answer without an end they are what went out, roughly, where that is more.
+
+        Of one that the client left before it began they are what was asked: the model's API may have it by then.
+        """
         counted = self.message.usage
         if self.message.stop_reason is not None:
             return counted
+        if not self.begun and self._failure is None:
+            return Usage(input_tokens=self.asked_tokens)
         size = sum(len(piece.encode()) for part in self.message.parts for piece in part.pieces)
         return evolve(counted, output_tokens=max(counted.output_tokens, size // BYTES_PER_TOKEN))
 
@@ -75,7 +92,7 @@ class Tally:
 
     def status(self, *, stream: bool) -> Status:
         """Return what the client has of the answer."""
-        if self.message.stop_reason is not None and self.outcome == self.message.stop_reason:
+        if self.complete and self._failure is None:
             return "completed"
         return "incomplete" if stream and is_of_use(self.message) else "undelivered"
 

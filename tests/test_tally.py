@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from attrs import define
+from attrs import define, evolve
 
 from cca.errors import Conflict, Overloaded
 from cca.model import (
@@ -40,9 +40,11 @@ class Clock:
 
 
 def tally_of(*events: Event, clock: Clock | None = None) -> Tally:
+    """Return the tally of an answer whose end, where there is one, the client is told."""
     tally = Tally("req_1", 1e9, "openai_chat", "k_1", "sonnet", PRICES, clock or Clock())
     for event in events:
         tally.note(event)
+    tally.complete = any(isinstance(event, Finished) for event in events)
     return tally
 
 
@@ -52,6 +54,7 @@ def test_an_exchange_is_what_was_counted() -> None:
     for event in (STARTED, TextDelta("a"), FINISHED):
         clock.seconds += 2.0
         tally.note(event)
+    tally.complete = True
     clock.seconds += 1.0
     usage = Usage(5, 9, 3, 2)
     expected = Exchange("req_1", 1e9, "openai_chat", "k_1", "claude-x", "end_turn", 2.0, 7.0, 19.0, usage)
@@ -65,6 +68,29 @@ def test_before_anything_happened_it_was_abandoned_and_is_free() -> None:
         "req_1", 1e9, "openai_chat", "k_1", "sonnet", ABANDONED, None, 0.0, 0.0, Usage()
     )
     assert not tally.begun
+
+
+def test_an_end_of_which_nobody_was_told_is_none() -> None:
+    tally = tally_of(STARTED, LONG, FINISHED)
+    tally.complete = False
+    assert (tally.outcome, tally.status(stream=True), tally.status(stream=False)) == (
+        ABANDONED,
+        "incomplete",
+        "undelivered",
+    )
+    assert tally.usage.output_tokens == 9
+
+
+def test_what_was_asked_counts_though_the_client_left_before_the_answer_began() -> None:
+    tally = evolve(tally_of(), model="claude-x")
+    tally.asked_tokens = 30
+    assert (tally.tokens, tally.cost) == (30, 30.0)
+
+
+def test_what_was_asked_does_not_count_where_the_answer_failed_before_it_began() -> None:
+    tally = tally_of(FAILED)
+    tally.asked_tokens = 30
+    assert (tally.tokens, tally.cost, tally.exchange().first_event) == (0, 0.0, None)
 
 
 @pytest.mark.parametrize(

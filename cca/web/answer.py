@@ -4,10 +4,9 @@ The status line goes out with the first event, so that an answer which fails bef
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import TypeAlias
 
 import orjson
 import trio
@@ -16,12 +15,12 @@ from quart import Response, g, request
 from cca.dialects.contract import Ask, Dialect, StreamEncoder, WholeEncoder
 from cca.exchange import CHANNEL_SIZE
 from cca.model import Event, Failed, Finished
-from cca.request import Request, attend
+from cca.request import Bounding, Request, attend
 from cca.service import Service
 from cca.web import sse
 from cca.web.access import check_media_type
 from cca.web.body import has_body, read_body
-from cca.web.ending import Bound, Ending
+from cca.web.ending import Ending
 from cca.web.scope import request_nursery
 from cca.web.sessions import SESSION_HEADER, named_session
 
@@ -34,6 +33,9 @@ NAME_LIMIT = 100
 LARGE_BODY = 1_000_000
 """Bytes from which a body is decoded in a thread: half a million messages take seconds, and others are waiting."""
 
+LAST_WORD = 0.5
+"""Seconds for an answer to end when the server does, or its key: while the database is locked it may take longer."""
+
 STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache",
@@ -42,20 +44,18 @@ STREAM_HEADERS = {
 
 Events = trio.MemoryReceiveChannel[Event]
 
-Bounding: TypeAlias = Callable[[], AbstractContextManager[Bound]]
-
 
 async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response:
     """Return the response to the current request. Raise what ``web.refusal`` makes a response of."""
     if has_body():
         check_media_type(request.mimetype)
     session = named_session()
-    ask = await _ask(dialect, await read_body(), service)
+    bound = partial(ending.bound, g.principal.key_id)
+    ask = await _ask(dialect, service, bound)
     sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
     asked = Request(g.request_id, g.principal, dialect.name, ask, session)
-    bound = partial(ending.bound, g.principal.key_id)
-    request_nursery().start_soon(_attend, service, asked, sender, bound)
-    first = await events.receive()
+    request_nursery().start_soon(attend, service, asked, sender, bound)
+    first = await _receive(events, bound)
     if isinstance(first, Failed):
         raise first.error
     if ask.stream:
@@ -63,30 +63,30 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
         body = _stream(first, events, encoder, service.settings.heartbeat, bound)
         response = Response(body, headers=STREAM_HEADERS)
     else:
-        response = await _whole(first, events, dialect.whole(ask, service.stamp()))
+        response = await _whole(first, events, dialect.whole(ask, service.stamp()), bound)
     response.headers.update(_ignored(ask))
     if session is not None:
         response.headers[SESSION_HEADER] = session
     return response
 
 
-async def _attend(service: Service, asked: Request, sender: trio.MemorySendChannel[Event], bound: Bounding) -> None:
-    """Attend to a request. When an end comes to it, its process ends then, though the client reads nothing."""
-    with bound():
-        await attend(service, asked, sender)
+async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
+    with bound() as end:
+        body = await read_body()
+        if len(body) < LARGE_BODY:
+            ask = dialect.decode(body, service.catalogue)
+        else:
+            ask = await trio.to_thread.run_sync(dialect.decode, body, service.catalogue, abandon_on_cancel=True)
+    if end.cancelled_caught:
+        raise end.error
+    return ask
 
 
-async def _ask(dialect: Dialect, body: bytes, service: Service) -> Ask:
-    if len(body) < LARGE_BODY:
-        return dialect.decode(body, service.catalogue)
-    return await trio.to_thread.run_sync(dialect.decode, body, service.catalogue, abandon_on_cancel=True)
-
-
-async def _whole(first: Event, events: Events, encoder: WholeEncoder) -> Response:
+async def _whole(first: Event, events: Events, encoder: WholeEncoder, bound: Bounding) -> Response:
     event = first
     encoder.take(event)
     while not isinstance(event, Finished):
-        event = await events.receive()
+        event = await _receive(events, bound)
         if isinstance(event, Failed):
             raise event.error
         encoder.take(event)
@@ -105,14 +105,20 @@ async def _stream(
             yield b"".join(sse.render(encoder.encode(each)) for each in together)
             if isinstance(together[-1], Finished | Failed):
                 return
-        event = await _next(events, heartbeat, bound)
+        event = None
+        with trio.move_on_after(heartbeat):
+            event = await _receive(events, bound)
 
 
-async def _next(events: Events, heartbeat: float, bound: Bounding) -> Event | None:
-    """Return the next event, ``None`` after a heartbeat of silence, a failure at the end of the server's grace time."""
-    with bound() as ended, trio.move_on_after(heartbeat):
-        return await events.receive()
-    return Failed(ended.error) if ended.cancelled_caught else None
+async def _receive(events: Events, bound: Bounding) -> Event:
+    """Return the next event. When an end comes from outside, the answer itself says how it ended, or is too slow to."""
+    event: Event | None = None
+    with bound() as end:
+        event = await events.receive()
+    if end.cancelled_caught:
+        with trio.move_on_after(LAST_WORD):
+            event = await events.receive()
+    return event or Failed(end.error)
 
 
 def _waiting(events: Events) -> Iterator[Event]:

@@ -146,9 +146,7 @@ async def _models() -> Response:
 
 async def _answer(dialect: Dialect) -> Response:
     app = _app()
-    with app.ending.bound(g.principal.key_id) as ended:
-        return await answer(app.service, dialect, app.ending)
-    raise ended.error
+    return await answer(app.service, dialect, app.ending)
 
 
 async def _with_service(serve: Callable[..., Awaitable[Response]], **arguments: str) -> Response:

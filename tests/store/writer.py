@@ -30,14 +30,14 @@ async def write(sessions: Sessions, session: str) -> None:
         text = uuid.uuid4().hex * 40
         async with sessions.open(Name("", session)) as opened:
             opened.continued(Conversation("sonnet", (UserTurn((Text(text),)),)))
-            await opened.keep(tally(text), stream=False)
+            await opened.keep(tally(text), "completed")
         sys.stdout.write(f"{session} {text}\n")
         sys.stdout.flush()
 
 
 async def main(path: Path) -> None:
     async with open_database(path) as database, trio.open_nursery() as nursery:
-        sessions = Sessions(database, 10, None, time.time, lambda: uuid.uuid4().hex)
+        sessions = Sessions(database, 10, None, 10**9, time.time, lambda: uuid.uuid4().hex)
         for number in range(SESSIONS):
             nursery.start_soon(write, sessions, f"s{number}")
 

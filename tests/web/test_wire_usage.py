@@ -280,12 +280,12 @@ async def test_a_key_needs_the_scope(autojump_clock: MockClock) -> None:
 
 ENDS: dict[str, tuple[tuple[Any, ...], Exception | None, str, str, int, int]] = {
     # what Claude Code says, its fault; then the outcome, the model, the tokens in, and out
-    "an error of the API before it began": ((api_error(529),), None, "529", "sonnet", 0, 0),
+    "an error of the API before it began": ((api_error(529),), None, "529", "claude-sonnet-5-5", 0, 0),
     "an end in the middle": ((start(), text("x" * 400), Exit(1)), None, "502", MODEL, 7, 100),
     "silence in the middle": ((start(), text("x" * 400)), None, "504", MODEL, 7, 100),
-    "silence": ((), None, "504", "sonnet", 0, 0),
-    "no Claude Code": ((), Unavailable("There is none."), "503", "sonnet", 0, 0),
-    "a fault of ours": ((), RuntimeError(), "500", "sonnet", 0, 0),
+    "silence": ((), None, "504", "claude-sonnet-5-5", 0, 0),
+    "no Claude Code": ((), Unavailable("There is none."), "503", "claude-sonnet-5-5", 0, 0),
+    "a fault of ours": ((), RuntimeError(), "500", "claude-sonnet-5-5", 0, 0),
 }
 
 

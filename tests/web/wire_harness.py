@@ -25,7 +25,7 @@ from cca.model import Conversation, ModelEntry
 from cca.service import Service
 from cca.settings import Settings
 from cca.store.database import Database, open_database
-from cca.web.app import service_app
+from cca.web.app import CcaApp, service_app
 from cca.web.connections import Connections
 
 T = TypeVar("T")
@@ -227,6 +227,13 @@ class Client:
             chunks.append(await self.rest())
         return Reply(head.status, head.headers, tuple(chunks))
 
+    async def reply_body(self) -> bytes:
+        """Read the rest of a chunked body whose head was read."""
+        chunks = []
+        while chunk := await self.chunk():
+            chunks.append(chunk)
+        return b"".join(chunks)
+
     async def rest(self) -> bytes:
         """Read to the end of the connection."""
         with trio.fail_after(AGES):
@@ -265,11 +272,15 @@ class Client:
 
 @define
 class Server:
-    service: Service
+    app: CcaApp
     backend: FakeBackend
     connections: Connections
     nursery: trio.Nursery
     open_connections: int = 0
+
+    @property
+    def service(self) -> Service:
+        return self.app.service
 
     async def connect(self, *, stalling: bool = False, broken: bool = False, gone: bool = False) -> Client:
         """Connect a client. A write to a ``stalling`` one waits until it reads; the others have all of memory.
@@ -309,7 +320,8 @@ async def serving(
     ids = count(1)
     async with database_at_hand(database) as known, trio.open_nursery() as nursery:
         service = Service(Settings(**settings), backend, known, now=now, new_id=lambda: f"id{next(ids)}")
-        yield Server(service, backend, Connections(service_app(service)), nursery)
+        app = service_app(service)
+        yield Server(app, backend, Connections(app), nursery)
         nursery.cancel_scope.cancel()
     assert backend.left == backend.opened
 
