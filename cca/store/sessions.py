@@ -9,7 +9,7 @@ from operator import itemgetter
 import orjson
 from attrs import frozen
 
-from cca.errors import Conflict
+from cca.errors import Conflict, TooLarge
 from cca.model import Turn
 from cca.store.text import JOINED, Place, drop, get, put, whole
 from cca.store.turns import Row, Status, history
@@ -86,11 +86,21 @@ def find(connection: sqlite3.Connection, name: Name, now: float) -> Session | No
     return next(_sessions(connection, query, [name.owner, name.id, now]), None)
 
 
-def load(connection: sqlite3.Connection, name: Name, now: float) -> tuple[Session, tuple[Turn, ...]] | None:
-    """Return a session and its history."""
+def load(
+    connection: sqlite3.Connection, name: Name, now: float, most_bytes: int
+) -> tuple[Session, tuple[Turn, ...]] | None:
+    """Return a session and its history. Raise ``TooLarge`` for one of more than ``most_bytes``, before it is read."""
     session = find(connection, name, now)
     if session is None:
         return None
+    [pieces] = connection.execute("SELECT sum(pieces) FROM turn WHERE session = ?", [session.number]).fetchone()
+    [page_size] = connection.execute("PRAGMA page_size").fetchone()
+    if (pieces or 0) * page_size > most_bytes:
+        raise TooLarge(
+            f"The session {session.id} has grown to more than the {most_bytes} bytes that a request may have. Begin "
+            "another one, or fork it with fewer turns; or raise CCA_BODY_LIMIT.",
+            code="session_too_large",
+        )
     query = f"SELECT position, role, status, piece FROM turn {JOINED} WHERE turn.session = ? ORDER BY position, number"  # noqa: S608 - constants
     rows = groupby(connection.execute(query, [session.number]), itemgetter(0, 1, 2))
     return session, history((role, status, whole(row[-1] for row in pieces)) for (_, role, status), pieces in rows)

@@ -176,7 +176,7 @@ def plans_of_all(connection: sqlite3.Connection) -> dict[str, list[str]]:
     statements: list[str] = []
     session = sessions.begin(connection, Name("", "s"), 1.0, 1.0)
     connection.set_trace_callback(statements.append)
-    sessions.load(connection, Name("", "s"), 1.0)
+    sessions.load(connection, Name("", "s"), 1.0, 10**9)
     sessions.page(connection, "", 1.0, 20, None)
     sessions.page(connection, "", 1.0, 20, session)
     sessions.everybodys(connection, 1.0, 1000, session)
@@ -206,7 +206,7 @@ async def test_looking_is_fast_in_100_000_sessions(tmp_path: Path) -> None:
             "first page": lambda connection: sessions.page(connection, "", 0.0, 20, None),
             "page in the middle": lambda connection: sessions.page(connection, "", 0.0, 20, known),
             "session": lambda connection: sessions.find(connection, Name("", "s77777"), 0.0),
-            "history": lambda connection: sessions.load(connection, Name("", "s77777"), 0.0),
+            "history": lambda connection: sessions.load(connection, Name("", "s77777"), 0.0, 10**9),
             "turns": lambda connection: sessions.turns(connection, known, 20),
         }
         for what, query in asked.items():
