@@ -171,8 +171,12 @@ def decode(line: bytes) -> Line:
     decoder = _DECODERS.get(kind) if isinstance(kind, str) else None
     try:
         return decoder(frame) if decoder else Ignored(str(kind))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"a {kind} line without what it must have: {error!r}") from error
+
+
+MOST_TOKENS = 10**12
+"""In a count: a thousand times what any model takes, and no more than a database sums up."""
 
 
 def usage_of(start: Counts, end: Counts = MappingProxyType({})) -> Usage:
@@ -214,6 +218,8 @@ def _usage(of: Mapping[str, Json]) -> Counts:
     usage = _may(of, "usage", dict) or {}
     flat = {**usage, **(_may(usage, "output_tokens_details", dict) or {})}
     counts = {name: _may(flat, name, int) for name in _COUNTERS}
+    if not all(count is None or 0 <= count <= MOST_TOKENS for count in counts.values()):
+        raise ValueError("a count of tokens that no message has")
     return {name: count for name, count in counts.items() if count is not None}
 
 

@@ -235,6 +235,15 @@ def test_a_field_that_is_read_has_its_type_or_its_line_cannot_be_read(line: byte
             decode(line)
 
 
+@pytest.mark.parametrize("count", [-1, 10**12 + 1, 2**63, 10**30])
+def test_a_count_of_tokens_that_no_message_has_cannot_be_read(count: int) -> None:
+    """A database would not take it, and it would be there at each later try."""
+    message = {"id": "m", "model": "claude-x", "usage": {"input_tokens": count}}
+    event = {"type": "message_start", "message": message}
+    with pytest.raises(Unreadable):
+        decode(json.dumps({"type": "stream_event", "parent_tool_use_id": None, "event": event}).encode())
+
+
 @pytest.mark.parametrize(
     ("line", "name"),
     [
