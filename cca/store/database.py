@@ -26,6 +26,9 @@ T = TypeVar("T")
 APPLICATION_ID = 0x63636131
 """Marks a file as cca's: "cca1"."""
 
+OLDEST_SQLITE = (3, 37)
+"""The first with STRICT tables."""
+
 PAGE_SIZE = 1024
 """Bytes. A text takes whole pages (``cca.store.text``), and most that are said fit into one or two of these."""
 
@@ -157,6 +160,11 @@ async def open_database(path: Path, run: Runner | None = None) -> AsyncIterator[
 
 
 def _create(path: Path) -> tuple[sqlite3.Connection, Identity]:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise Unavailable(
+            f"cca needs SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer, and this Python has "
+            f"{sqlite3.sqlite_version}. Run cca with another Python."
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

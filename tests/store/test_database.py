@@ -411,3 +411,15 @@ async def test_a_file_that_became_read_only_can_be_read_and_is_written_again_lat
 )
 def test_wal_is_used_where_it_is_safe_for_several_connections(version: tuple[int, ...], *, safe: bool) -> None:
     assert _wal_is_safe(version) is safe
+
+
+def test_a_sqlite_that_is_too_old_is_told_and_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def open_it() -> None:
+        async with open_database(tmp_path / "cca.db"):
+            pass
+
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 9))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.36.9")
+    with pytest.raises(Unavailable, match=r"cca needs SQLite 3\.37 or newer, and this Python has 3\.36\.9\. Run"):
+        trio.run(open_it)
+    assert list(tmp_path.iterdir()) == []
