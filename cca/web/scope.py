@@ -7,7 +7,8 @@ request, for the Claude Code process to live in, and its faults are mended:
   with Hypercorn's closing of the connection in it. So it is shielded.
 - HTTP/2 has no backpressure in Hypercorn, and cannot be switched off there: it is answered with 505.
 - A target that is not a path (``http://evil.com/v1/models`` to a proxy, ``*``, ``?``) would be cut to one, whatever
-  the host in it, or end in a traceback. WebSockets have routes and hooks of their own, which check nobody's Host.
+  the host in it, or end in a traceback; and Werkzeug drops a slash of ``//v1/models``. WebSockets have routes and
+  hooks of their own, which check nobody's Host.
 """
 
 from typing import Literal, Protocol, cast
@@ -78,8 +79,10 @@ class RefusedWebsocket(TrioASGIWebsocketConnection):
 def _unservable(scope: HTTPScope | WebsocketScope) -> Refusal | None:
     if scope["http_version"] not in ("1.0", "1.1"):
         return 505, BadRequest("cca speaks HTTP/1.1 only.", code="http_version_not_supported")
-    if not scope["raw_path"].startswith(b"/"):
-        return 400, BadRequest("The request's target must be a path: cca is no proxy.", code="invalid_target")
+    if not scope["raw_path"].startswith(b"/") or scope["path"].startswith("//"):
+        return 400, BadRequest(
+            "The request's target must be a path, which begins with one slash: cca is no proxy.", code="invalid_target"
+        )
     return None
 
 
