@@ -294,10 +294,11 @@ def test_an_output_that_is_no_file_is_left_as_it_is(desk: Desk, tmp_path: Path) 
 
 
 def test_an_output_that_cannot_be_written(desk: Desk) -> None:
+    """A file is in the way of its directory; or it cannot even be looked whether there is one."""
     desk.keep(SHORT)
-    path = desk.path / "s1.ndjson"
-    with pytest.raises(BadRequest, match=rf"{path} cannot be written: .+\. Name another file"):
-        desk.run("sessions", "export", "s1", "--output", str(path))
+    for path in (desk.path / "s1.ndjson", desk.path.parent / ("x" * 300)):
+        with pytest.raises(BadRequest, match=rf"{path} cannot be written: .+\. Name another file"):
+            desk.run("sessions", "export", "s1", "--output", str(path))
 
 
 # What cannot come in.
