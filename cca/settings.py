@@ -97,7 +97,9 @@ class Settings:
         15.0, "between SSE comments, once an answer has begun, while the model is silent; proxies cut at 30 or 60"
     )
     grace: float = setting(5.0, "that answers under way may take to end when the server stops")
-    body_limit: int = setting(20_000_000, "bytes in a request body; Anthropic's own limit is 32 MB with images")
+    body_limit: int = setting(
+        20_000_000, "bytes in a request body, and in a session's history; Anthropic's own limit is 32 MB with images"
+    )
     body_timeout: float = setting(60.0, "for a request body to arrive")
     retries: int = setting(2, "tries that Claude Code adds when its API fails; its own default of 10 takes minutes")
     inherit: tuple[str, ...] = setting((), "names of further environment variables that Claude Code may see")

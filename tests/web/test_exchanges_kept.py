@@ -92,7 +92,12 @@ async def test_it_is_kept_of_whose_key_it_was(tmp_path: Path, autojump_clock: Mo
 
 async def test_a_failure_is_kept_with_its_status(tmp_path: Path, autojump_clock: MockClock) -> None:
     [exchange] = await kept(tmp_path, api_error(529, "Overloaded"), request=chat())
-    assert (exchange.outcome, exchange.model, exchange.usage, exchange.cost) == ("529", "claude-sonnet-5-5", Usage(), 0.0)
+    assert (exchange.outcome, exchange.model, exchange.usage, exchange.cost) == (
+        "529",
+        "claude-sonnet-5-5",
+        Usage(),
+        0.0,
+    )
 
 
 async def test_a_client_that_left_is_kept_with_what_it_had_and_about_what_that_cost(
