@@ -56,7 +56,7 @@ class Account:
         """Count a cost of ``age`` seconds ago, in US dollars."""
         if cost > 0:
             self.spending = self.spending or Spending()
-            self.spending.seed(now, age, cost)
+            self.spending.spend(now, cost, age)
 
     def drained(self, now: float) -> bool:
         """Return whether it is as good as a new one."""

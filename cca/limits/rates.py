@@ -89,10 +89,7 @@ class Spending:
     _spent: list[int] = field(factory=lambda: [0] * BUCKETS, init=False)
     _total: int = field(default=0, init=False)
 
-    def spend(self, now: float, cost: float) -> None:
-        self.seed(now, 0.0, cost)
-
-    def seed(self, now: float, age: float, cost: float) -> None:
+    def spend(self, now: float, cost: float, age: float = 0.0) -> None:
         """Count what was spent ``age`` seconds ago, in whatever order; nothing if it was longer ago than a day.
 
         An age is of the wall clock, which may have been set back since: what is of the future counts as of now.

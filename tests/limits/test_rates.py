@@ -227,9 +227,9 @@ def test_what_a_restarted_server_reads_counts_in_any_order(
     """As if it had been spent then: what is older than a day is left out, and what is of the future is of now."""
     seeded, shuffled = Spending(), Spending()
     for age, cost in ages[0]:
-        seeded.seed(now, age, cost)
+        seeded.spend(now, cost, age)
     for age, cost in ages[1]:
-        shuffled.seed(now, age, cost)
+        shuffled.spend(now, cost, age)
     assert seeded == shuffled
     counted = sum(cost for age, cost in ages[0] if age <= DAY)
     uncounted = sum(cost for age, cost in ages[0] if age > DAY + BUCKET)
@@ -259,7 +259,7 @@ def test_only_what_must_go_is_waited_for() -> None:
 
 def test_a_wall_clock_that_was_set_back_makes_nothing_younger_than_now() -> None:
     spending = Spending()
-    spending.seed(6000.0, -3600.0, 5.0)
+    spending.spend(6000.0, 5.0, -3600.0)
     assert spending.wait(6000.0, 5.0) == DAY + BUCKET
     assert not spending.nothing(6000.0 + DAY)
 
@@ -267,7 +267,7 @@ def test_a_wall_clock_that_was_set_back_makes_nothing_younger_than_now() -> None
 @pytest.mark.parametrize(("age", "counts"), [(DAY + BUCKET - 0.1, True), (DAY + BUCKET, False)])
 def test_what_a_restarted_server_reads_counts_as_long_as_what_it_saw(age: float, counts: bool) -> None:  # noqa: FBT001
     spending = Spending()
-    spending.seed(6000.0 + DAY + BUCKET - 0.1, age, 5.0)
+    spending.spend(6000.0 + DAY + BUCKET - 0.1, 5.0, age)
     assert spending.nothing(6000.0 + DAY + BUCKET - 0.1) != counts
 
 
