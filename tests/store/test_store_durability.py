@@ -70,7 +70,9 @@ def check(path: Path, acknowledged: dict[str, list[str]]) -> None:
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    for number, id_, turns in connection.execute("SELECT number, id, turns FROM session").fetchall():
+    there = connection.execute("SELECT number, id, turns FROM session").fetchall()
+    assert acknowledged.keys() <= {id_ for _, id_, _ in there}
+    for number, id_, turns in there:
         rows = connection.execute(
             "SELECT position, role, content, pieces FROM turn WHERE session = ? ORDER BY 1", [number]
         )
@@ -84,7 +86,7 @@ def check(path: Path, acknowledged: dict[str, list[str]]) -> None:
         assert texts == [text for _, role, text in found if role == "assistant"]
         # What was written and not acknowledged any more may be there; it is whole, and in its place.
         known = iter(texts)
-        assert all(text in known for text in acknowledged[id_])
+        assert all(text in known for text in acknowledged.get(id_, []))
     [exchanges] = connection.execute("SELECT count(*) FROM exchange").fetchone()
     [turns] = connection.execute("SELECT count(*) FROM turn").fetchone()
     assert turns == 2 * exchanges
