@@ -122,6 +122,15 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
 
+    @property
+    def prompt_tokens(self) -> int:
+        """All that went in, however much of it the cache had."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
 
 StopReason: TypeAlias = Literal["end_turn", "stop_sequence", "max_tokens", "context_window", "tool_use", "refusal"]
 

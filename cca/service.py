@@ -1,7 +1,6 @@
 """What serves requests: a backend, the models it offers, and where time and ids come from."""
 
 import logging
-import math
 import os
 import socket
 import time
@@ -93,11 +92,10 @@ class Service:
 
     @sessions.default
     def _sessions(self) -> Sessions:
-        expiry = self.settings.session_expiry
         return Sessions(
             self.database,
             self.settings.session_queue,
-            None if expiry == math.inf else expiry,
+            self.settings.expires_after,
             self.settings.body_limit,
             self.now,
             self.new_id,

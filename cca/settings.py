@@ -108,6 +108,11 @@ class Settings:
         "PATTERN=MODEL: other vendors' model names and what answers to them, first match first",
     )
 
+    @property
+    def expires_after(self) -> float | None:
+        """Seconds that a new session is kept after its last use; ``None`` keeps it."""
+        return None if self.session_expiry == math.inf else self.session_expiry
+
     def __attrs_post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)

@@ -82,8 +82,7 @@ class Tally:
 
     @property
     def tokens(self) -> int:
-        usage = self.usage
-        return usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens + usage.output_tokens
+        return self.usage.total_tokens
 
     @property
     def cost(self) -> float:

@@ -1,7 +1,6 @@
 """``cca sessions export`` and ``import``: a session as a file, which a file that cca wrote becomes again."""
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from cca.settings import read_settings
 from cca.store import sessions
 from cca.store.archives import archive, restore
 from cca.store.database import Connection
-from cca.store.sessions import TITLE_LIMIT, Name, Session, is_id
+from cca.store.sessions import ID_RULE, TITLE_LIMIT, Name, Session, is_id
 
 UNREDACTED = "Nothing of it is redacted: what was said is in it as it was said, secrets too."
 
@@ -70,7 +69,6 @@ async def _export(flags: argparse.Namespace, around: Surroundings) -> None:
 async def _import(flags: argparse.Namespace, around: Surroundings) -> None:
     settings = read_settings(around.environ, {})
     now = around.now()
-    expires_after = None if settings.session_expiry == math.inf else settings.session_expiry
     given = _read(flags.file)
     try:
         archived = archive_in(decode(given), prices_of(settings.prices), now, lambda: around.randomness(ID_SIZE).hex())
@@ -86,7 +84,7 @@ async def _import(flags: argparse.Namespace, around: Surroundings) -> None:
         name = Name(new_owner(connection, flags.key, now), flags.id or archived.id)
         if sessions.find(connection, name, now) is not None:
             raise Conflict(f"There is a session {name.id} already. Give this one another id with --id.")
-        return restore(connection, archived, name, now, expires_after)
+        return restore(connection, archived, name, now, settings.expires_after)
 
     async with opened(flags, around, make=True) as database:
         session = await database.write(write)
@@ -132,7 +130,7 @@ def _check(archived: Archive) -> None:
 
 def _read_id(given: str) -> str:
     if not is_id(given):
-        raise ValueError("a session's id is 1 to 128 letters, digits, dots, dashes and underscores, not dots alone")
+        raise ValueError(f"a session's id is {ID_RULE}")
     return given
 
 

@@ -144,9 +144,8 @@ def _turn(position: int, turn: ArchivedTurn) -> tuple[str, ...]:
     answer = turn.answer
     if answer is None:
         return str(position), turn.role, turn.status, NOBODY, NOBODY, NOBODY, said
-    usage = answer.usage
-    tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens + usage.output_tokens
-    return str(position), turn.role, turn.status, excerpt(answer.model), str(tokens), f"${answer.cost:.6f}", said
+    tokens = str(answer.usage.total_tokens)
+    return str(position), turn.role, turn.status, excerpt(answer.model), tokens, f"${answer.cost:.6f}", said
 
 
 def _brief(part: Json) -> str:

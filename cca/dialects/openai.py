@@ -53,11 +53,10 @@ def models_list(entries: Iterable[ModelEntry]) -> Json:
 
 def chat_usage(usage: Usage) -> Json:
     """Return the counts of a chat completion: a prompt counts whole, however much of it the cache had."""
-    prompt = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
     return {
-        "prompt_tokens": prompt,
+        "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.output_tokens,
-        "total_tokens": prompt + usage.output_tokens,
+        "total_tokens": usage.total_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     }

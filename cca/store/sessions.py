@@ -14,6 +14,9 @@ from cca.model import Turn
 from cca.store.text import JOINED, Place, drop, get, put, whole
 from cca.store.turns import Row, Status, history
 
+ID_RULE = "1 to 128 letters, digits, dots, dashes and underscores, and not dots alone"
+"""What ``is_id`` holds an id to, for a message."""
+
 TITLE_LIMIT = 500
 """Characters of a title."""
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
-import orjson
 import trio
 from quart import Response, g, request
 
@@ -19,7 +18,7 @@ from cca.request import Bounding, Request, attend
 from cca.service import Service
 from cca.web import sse
 from cca.web.access import check_media_type
-from cca.web.body import has_body, read_body
+from cca.web.body import as_json, has_body, read_body
 from cca.web.ending import Ending
 from cca.web.scope import request_nursery
 from cca.web.sessions import SESSION_HEADER, named_session
@@ -90,7 +89,7 @@ async def _whole(first: Event, events: Events, encoder: WholeEncoder, bound: Bou
         if isinstance(event, Failed):
             raise event.error
         encoder.take(event)
-    return Response(orjson.dumps(encoder.body()), content_type="application/json")
+    return as_json(encoder.body())
 
 
 async def _stream(

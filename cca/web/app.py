@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import cast
 
-import orjson
 from quart import Response, current_app, g, request
 from quart_trio import QuartTrio
 
@@ -12,12 +11,12 @@ from cca.dialects import DIALECTS
 from cca.dialects.contract import Dialect
 from cca.dialects.openai import model_object, models_list
 from cca.keys import ADMIN
-from cca.model import Json
 from cca.service import Service
 from cca.version import VERSION
 from cca.web import sessions, usage
 from cca.web.access import Caller, Door, admit, authorize
 from cca.web.answer import answer
+from cca.web.body import as_json
 from cca.web.credentials import credentials
 from cca.web.ending import Ending
 from cca.web.rate_headers import rate_headers
@@ -156,7 +155,3 @@ async def _with_service(serve: Callable[..., Awaitable[Response]], **arguments: 
 async def _model(name: str) -> Response:
     _app().service.catalogue.resolve(name)
     return as_json(model_object(name))
-
-
-def as_json(body: Json) -> Response:
-    return Response(orjson.dumps(body), content_type="application/json")

@@ -1,10 +1,17 @@
-"""A request's body as bytes: bounded in size while it arrives, and in time."""
+"""Bodies: a request's as bytes, bounded in size while it arrives, and in time; a response's of JSON."""
 
 import sys
 
+import orjson
 import trio
-from quart import request
+from quart import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+
+from cca.model import Json
+
+
+def as_json(body: Json, status: int = 200) -> Response:
+    return Response(orjson.dumps(body), status, content_type="application/json")
 
 
 def has_body() -> bool:

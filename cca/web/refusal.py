@@ -3,7 +3,6 @@
 import logging
 import math
 
-import orjson
 from quart import Response, request
 from werkzeug.exceptions import HTTPException
 
@@ -18,6 +17,7 @@ from cca.errors import (
     TooLarge,
 )
 from cca.keys import INVALID
+from cca.web.body import as_json
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ async def refuse(error: Exception) -> Response:
     told = _told(error)
     refusals = {dialect.path: dialect.refusal for dialect in DIALECTS}
     status, body = refusals.get(request.path, openai_refusal)(told)
-    response = Response(orjson.dumps(body), status, content_type="application/json")
+    response = as_json(body, status)
     if not told.retryable or (told.retry_after or 0) > LONGEST_WAIT:
         # Clients retry some of these by default, ten times and for minutes or days.
         response.headers["x-should-retry"] = "false"

@@ -16,9 +16,9 @@ from cca.service import Service
 from cca.settings import MOST_EXPIRY
 from cca.store import sessions
 from cca.store.database import Connection
-from cca.store.sessions import TITLE_LIMIT, KeptTurn, Name, Session, is_id
+from cca.store.sessions import ID_RULE, TITLE_LIMIT, KeptTurn, Name, Session, is_id
 from cca.web.access import check_media_type
-from cca.web.body import has_body, read_body
+from cca.web.body import as_json, has_body, read_body
 from cca.wire import Body, decode_json, or_null, strict_converter, structure
 
 T = TypeVar("T", bound=Body)
@@ -32,8 +32,6 @@ MOST_ON_PAGE = 100
 
 PAGE_SIZE = 4_000_000
 """Bytes of turns on a page, unless one alone has more: a hundred turns may have 20 MB each."""
-
-ID_RULE = "1 to 128 letters, digits, dots, dashes and underscores, and not dots alone"
 
 
 @frozen(kw_only=True)
@@ -85,7 +83,7 @@ async def list_sessions(service: Service) -> Response:
 
 async def get_session(service: Service, id: str) -> Response:  # noqa: A002
     name = _name(id)
-    return _json(
+    return as_json(
         session_object(await service.database.read(lambda connection: _found(connection, name, service.now())))
     )
 
@@ -104,7 +102,7 @@ async def change_session(service: Service, id: str) -> Response:  # noqa: A002
         return sessions.find(connection, _name(id), now) or session
 
     # The old title goes from the file.
-    return _json(session_object(await service.database.erase(write)))
+    return as_json(session_object(await service.database.erase(write)))
 
 
 async def delete_session(service: Service, id: str) -> Response:  # noqa: A002
@@ -113,7 +111,7 @@ async def delete_session(service: Service, id: str) -> Response:  # noqa: A002
     await service.database.erase(
         lambda connection: sessions.remove(connection, _found(connection, name, service.now()))
     )
-    return _json({"id": id, "object": "session.deleted", "deleted": True})
+    return as_json({"id": id, "object": "session.deleted", "deleted": True})
 
 
 async def list_turns(service: Service, id: str) -> Response:  # noqa: A002
@@ -146,7 +144,7 @@ async def fork_session(service: Service, id: str) -> Response:  # noqa: A002
         sessions.fill(connection, target, source.title if sent.title is None else sent.title, source.system, kept)
         return _found(connection, target_name, now)
 
-    return _json(session_object(await service.database.write(write)))
+    return as_json(session_object(await service.database.write(write)))
 
 
 def session_object(session: Session) -> Json:
@@ -254,11 +252,7 @@ def _position(connection: Connection, session: Session, after: str | None) -> in
 
 def _list(items: list[Json], *, has_more: bool) -> Response:
     first_id, last_id = (items[0]["id"], items[-1]["id"]) if items else (None, None)
-    return _json({"object": "list", "data": items, "first_id": first_id, "last_id": last_id, "has_more": has_more})
-
-
-def _json(body: Json) -> Response:
-    return Response(orjson.dumps(body), content_type="application/json")
+    return as_json({"object": "list", "data": items, "first_id": first_id, "last_id": last_id, "has_more": has_more})
 
 
 def _converter() -> Converter:

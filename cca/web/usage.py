@@ -4,13 +4,13 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-import orjson
 from attrs import asdict
 from quart import Response, g, request
 
 from cca.errors import BadRequest
 from cca.service import Service
 from cca.store.usage import GROUPINGS, Grouping, report
+from cca.web.body import as_json
 
 DAYS = 30
 """That a report covers, unless ``start`` says otherwise."""
@@ -35,7 +35,7 @@ async def get_usage(service: Service) -> Response:
         "group_by": list(by),
         "data": shown,
     }
-    return Response(orjson.dumps(body), content_type="application/json")
+    return as_json(body)
 
 
 def _left_out(by: tuple[Grouping, ...]) -> set[str]:
