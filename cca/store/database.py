@@ -201,9 +201,13 @@ def _connect(path: Path, by: float) -> sqlite3.Connection:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Raise ``Unavailable`` for a database that is not ours. Nothing is written."""
-    [application] = connection.execute("PRAGMA application_id").fetchone()
-    [version] = connection.execute("PRAGMA user_version").fetchone()
-    [tables] = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    # In one transaction: read one by one, the file might be made by another program in between, and look like neither.
+    with _rolled_back(connection):
+        connection.execute("BEGIN")
+        [application] = connection.execute("PRAGMA application_id").fetchone()
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        [tables] = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        connection.execute("COMMIT")
     if application != APPLICATION_ID and (tables or application):
         raise Unavailable(f"The file {path} is a database of another program. Name another with --database.")
     if version > len(MIGRATIONS):

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -219,6 +221,26 @@ async def test_programs_that_open_a_new_file_at_once_all_use_it(tmp_path: Path) 
                 lambda connection: connection.execute("SELECT count(*) FROM secret").fetchone()
             )
             assert count == 3
+
+
+async def test_a_file_that_another_program_makes_while_it_is_looked_at_is_not_taken_for_a_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "0.db"
+    connect = sqlite3.connect
+    looks = iter(["first"])
+
+    class Meanwhile(sqlite3.Connection):
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            if sql == "PRAGMA user_version" and next(looks, None):
+                with closing(connect(path, timeout=0)) as other, suppress(sqlite3.OperationalError):
+                    other.execute("CREATE TABLE another_programs (name TEXT)")
+            return super().execute(sql, *parameters)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Meanwhile))
+    async with open_database(path) as database:
+        await add(database)
+    assert next(looks, None) is None
 
 
 # What goes wrong while it is open is a 503 that says what to do, and what was kept is there afterwards.
