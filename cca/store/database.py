@@ -10,8 +10,8 @@ room again or the file is back, without a restart.
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
@@ -40,6 +40,9 @@ Connection: TypeAlias = sqlite3.Connection
 """For those who write transactions outside of the store."""
 
 Transaction = Callable[[sqlite3.Connection], T]
+
+Begin: TypeAlias = Literal["BEGIN", "BEGIN IMMEDIATE"]
+"""To read, and to write."""
 
 Identity: TypeAlias = tuple[int, int, bool]
 """The device and the inode of a file, and whether it may be written: another one at the same path is another file, and
@@ -84,14 +87,12 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    def _transact(self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], transaction: Transaction[T], by: float) -> T:
+    def _transact(self, begin: Begin, transaction: Transaction[T], by: float) -> T:
         try:
             connection = self._current(by)
             connection.execute(f"PRAGMA busy_timeout = {round(_left(by) * 1000)}")
-            with _rolled_back(connection):
-                connection.execute(begin)
+            with _transaction(connection, begin):
                 result = transaction(connection)
-                connection.execute("COMMIT")
         except sqlite3.Error as error:
             self.close()
             raise Unavailable(f"The database {self.path} cannot be used: {error}. {_advice(error)}") from error
@@ -121,17 +122,16 @@ def _left(by: float) -> float:
     return max(0.0, by - time.monotonic())
 
 
-class _rolled_back:  # noqa: N801 - a context manager, used as one
-    """Rolls the transaction back that is open when its block fails."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: Begin) -> Iterator[None]:
+    """Run the block as one transaction: committed at its end, rolled back when it, or its commit, fails."""
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 @define
@@ -202,12 +202,10 @@ def _connect(path: Path, by: float) -> sqlite3.Connection:
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Raise ``Unavailable`` for a database that is not ours. Nothing is written."""
     # In one transaction: read one by one, the file might be made by another program in between, and look like neither.
-    with _rolled_back(connection):
-        connection.execute("BEGIN")
+    with _transaction(connection, "BEGIN"):
         [application] = connection.execute("PRAGMA application_id").fetchone()
         [version] = connection.execute("PRAGMA user_version").fetchone()
         [tables] = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        connection.execute("COMMIT")
     if application != APPLICATION_ID and (tables or application):
         raise Unavailable(f"The file {path} is a database of another program. Name another with --database.")
     if version > len(MIGRATIONS):
@@ -230,14 +228,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Run the steps that are missing, all or none. Two programs that open a new file at once do so one by one."""
-    with _rolled_back(connection):
-        connection.execute("BEGIN IMMEDIATE")
+    with _transaction(connection, "BEGIN IMMEDIATE"):
         for migration in MIGRATIONS[_version(connection) :]:
             for statement in migration:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        connection.execute("COMMIT")
 
 
 def _version(connection: sqlite3.Connection) -> int:
