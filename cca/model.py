@@ -77,11 +77,25 @@ Turn: TypeAlias = UserTurn | AssistantTurn
 
 @frozen
 class Tool:
-    """A function that the client offers. ``input_schema`` goes to the model unchanged."""
+    """A function that the client offers. ``input_schema`` goes to the model unchanged, and so does ``strict``."""
 
     name: str
     description: str
     input_schema: Mapping[str, Json]
+    strict: bool | None = None
+
+
+@frozen
+class ToolChoice:
+    """Whether the model may call tools, must call one ("any"), or the one of this ``name``; and several at once."""
+
+    kind: Literal["auto", "any", "tool", "none"] = "auto"
+    name: str | None = None
+    parallel: bool = True
+
+    @property
+    def forced(self) -> bool:
+        return self.kind in ("any", "tool")
 
 
 @frozen
@@ -109,6 +123,7 @@ class Conversation:
     system: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     sampling: Sampling = field(factory=Sampling)
+    tool_choice: ToolChoice = field(factory=ToolChoice)
     output_schema: Mapping[str, Json] | None = None
 
 
