@@ -7,16 +7,15 @@ unless the task is cancelled; the process is dead by the time the task ends.
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from cca.backends import Backend, Process
 from cca.claude.dialogue import Dialogue
 from cca.claude.lines import LineFramer, LineTooLong
 from cca.errors import CcaError, DeadlineExceeded, InternalError, UpstreamFailed, innermost
-from cca.model import Conversation, Event, Failed, Finished
+from cca.model import Conversation, Event, Failed, Finished, Told
 
 log = logging.getLogger(__name__)
 
@@ -40,44 +39,43 @@ class _NobodyReads(Exception):
 
 @define
 class Answer:
-    """An answer's events on their way out. ``complete`` once its last one was taken."""
+    """An answer's events on their way out. ``unfinished`` are its choices without an end: none after its last event."""
 
-    _channel: trio.MemorySendChannel[Event]
-    _note: Callable[[Event], None]
-    complete: bool = field(default=False, init=False)
+    _channel: trio.MemorySendChannel[Told]
+    _note: Callable[[Failed], None]
+    unfinished: int
 
-    async def send(self, event: Event) -> None:
-        if isinstance(event, Failed):
-            # Not its message: one of the API's may quote the prompt.
-            log.warning(
-                "An answer failed with %d (%s).", event.error.status, event.error.code or type(event.error).__name__
-            )
-        self._note(event)
+    async def send(self, told: Told) -> None:
         try:
-            await self._channel.send(event)
+            await self._channel.send(told)
         except trio.BrokenResourceError:
             raise _NobodyReads from None
-        self.complete = isinstance(event, Finished | Failed)
 
-    async def finish(self, event: Finished, settle: Callable[[], Awaitable[None]]) -> None:
-        """Send the end of a complete answer once it is settled. What ``settle`` raises comes out here instead."""
-        self._note(event)
-        await settle()
+    def choice(self, number: int, note: Callable[[Event], None]) -> "Choice":
+        return Choice(self, number, note)
+
+    async def finish(self, told: Told) -> None:
+        """Send the end of a choice."""
         try:
-            try:
-                # Without a checkpoint: what was kept as complete is told as that, though an end came in that moment.
-                self._channel.send_nowait(event)
-            except trio.WouldBlock:
-                await self._channel.send(event)
+            # Without a checkpoint: what was kept as complete is told as that, though an end came in that moment.
+            self._channel.send_nowait(told)
+        except trio.WouldBlock:
+            await self.send(told)
         except trio.BrokenResourceError:
             raise _NobodyReads from None
-        self.complete = True
+        self.unfinished -= 1
 
     async def fail(self, error: CcaError) -> None:
         """Let ``error`` be the last event, unless there was a last one."""
-        if not self.complete:
-            with suppress(_NobodyReads):
-                await self.send(Failed(error))
+        if not self.unfinished:
+            return
+        # Not its message: one of the API's may quote the prompt.
+        log.warning("An answer failed with %d (%s).", error.status, error.code or type(error).__name__)
+        failed = Failed(error)
+        self._note(failed)
+        with suppress(_NobodyReads):
+            await self.send(Told(0, failed))
+            self.unfinished = 0
 
     async def of(self, work: Callable[["Answer"], Awaitable[None]]) -> None:
         """Let ``work`` answer: a failure of it is the last event. Cancelling cancels it."""
@@ -93,17 +91,37 @@ class Answer:
             await self.fail(InternalError("A fault in cca ended the answer; its log says more."))
 
 
+@define
+class Choice:
+    """One of an answer's choices: ``note`` is told of each event before it is sent."""
+
+    answer: Answer
+    number: int
+    note: Callable[[Event], None]
+
+    async def send(self, event: Event) -> None:
+        self.note(event)
+        await self.answer.send(Told(self.number, event))
+
+    async def finish(self, event: Finished, settle: Callable[[], Awaitable[None]]) -> None:
+        """Send the end of a complete choice once it is settled. What ``settle`` raises comes out here instead."""
+        self.note(event)
+        await settle()
+        await self.answer.finish(Told(self.number, event))
+
+
 async def answer_on(
-    events: trio.MemorySendChannel[Event],
+    events: trio.MemorySendChannel[Told],
     work: Callable[[Answer], Awaitable[None]],
-    note: Callable[[Event], None] = lambda _: None,
+    note: Callable[[Failed], None] = lambda _: None,
+    choices: int = 1,
 ) -> None:
     """Let ``work`` answer on ``events``, and close it: a failure of ``work`` is the last event.
 
-    ``note`` is told of each event before it is sent. Cancelling cancels ``work``.
+    ``note`` is told of the failure before it is sent. Cancelling cancels ``work``.
     """
     async with events:
-        await Answer(events, note).of(work)
+        await Answer(events, note, choices).of(work)
 
 
 async def converse(
@@ -111,11 +129,14 @@ async def converse(
     conversation: Conversation,
     deadlines: Deadlines,
     now: Callable[[], float],
-    events: trio.MemorySendChannel[Event],
-    note: Callable[[Event], None] = lambda _: None,
+    events: trio.MemorySendChannel[Told],
 ) -> None:
     """Answer ``conversation`` on ``events``, as ``answer_on`` and ``hold`` do, and keep nothing of it."""
-    await answer_on(events, partial(hold, backend, conversation, deadlines, now), note)
+
+    async def work(answer: Answer) -> None:
+        await hold(backend, conversation, deadlines, now, answer.choice(0, lambda _: None))
+
+    await answer_on(events, work)
 
 
 async def settled() -> None:
@@ -127,28 +148,33 @@ async def hold(
     conversation: Conversation,
     deadlines: Deadlines,
     now: Callable[[], float],
-    answer: Answer,
+    choice: Choice,
     settle: Callable[[], Awaitable[None]] = settled,
 ) -> None:
     """Send the events of an answer to ``conversation``. ``now`` is the wall clock. Cancelling kills the process.
 
-    ``settle`` is called once the answer is complete, before its end is sent; what it raises is raised.
+    ``settle`` is called once the answer is complete, before its end is sent; what it raises is raised, and so is the
+    failure of the answer.
     """
     dialogue = Dialogue(conversation, now())
+    failed = None
     with trio.move_on_after(deadlines.answer) as whole:
         async with backend.open(conversation) as process:
-            await _relay(dialogue, process, deadlines, answer, settle)
+            failed = await _relay(dialogue, process, deadlines, choice, settle)
     if whole.cancelled_caught:
         raise DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
+    if failed is not None:
+        raise failed
 
 
 async def _relay(
     dialogue: Dialogue,
     process: Process,
     deadlines: Deadlines,
-    answer: Answer,
+    choice: Choice,
     settle: Callable[[], Awaitable[None]],
-) -> None:
+) -> CcaError | None:
+    """Return the failure that ended the answer, if one did."""
     framer = LineFramer()
     first_by = trio.current_time() + deadlines.first_event
     process.write(dialogue.open())
@@ -168,12 +194,14 @@ async def _relay(
             # Before the client is told, which can take it long: the program would ask its API for more.
             process.end()
         for event in events:
-            if isinstance(event, Finished):
-                await answer.finish(event, settle)
-            else:
-                await answer.send(event)
-        if dialogue.over:
-            return
+            match event:
+                case Failed(error):
+                    return error
+                case Finished():
+                    await choice.finish(event, settle)
+                    return None
+                case _:
+                    await choice.send(event)
 
 
 def _take(dialogue: Dialogue, framer: LineFramer, chunk: bytes, process: Process) -> tuple[Event, ...]:

@@ -205,6 +205,14 @@ Event: TypeAlias = Started | TextDelta | ThinkingDelta | ToolCallStarted | ToolC
 
 
 @frozen
+class Told:
+    """An event of one of an answer's choices, which count from 0. A failure is the whole answer's."""
+
+    choice: int
+    event: Event
+
+
+@frozen
 class ModelEntry:
     """A model that the CLI offers: its ``alias``, the id that this stands for, whether it can do without thinking."""
 

@@ -2,27 +2,27 @@
 
 its turn in the session, if it names one      409 when too many wait
 what its key, and all together, may use       429, before anything was started
-a process                                     429 or 529 when too many wait for one
+a process for each choice                     429 or 529 when too many wait for one
 the conversation with it                      its events go to the client as they come
 what is kept                                  before the client is told of the end
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Protocol, TypeAlias
 
 import trio
-from attrs import frozen
+from attrs import field, frozen
 
-from cca.dialects.contract import Ask
+from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.errors import CcaError
 from cca.estimate import estimated_tokens
-from cca.exchange import Answer, answer_on, hold
+from cca.exchange import Answer, Choice, answer_on, hold
 from cca.keys import Principal
 from cca.limits.limiter import Grant
-from cca.model import Event, Failed
+from cca.model import Conversation, Failed, Told
 from cca.service import Service
 from cca.sessions import OpenSession
 from cca.store.sessions import Name
@@ -36,13 +36,28 @@ KEEP_TIMEOUT = 10.0
 
 @frozen
 class Request:
-    """Who asks for what, through which dialect. ``session`` is the one that it names."""
+    """Who asks for what, through which dialect. ``stamp`` is the answer's; ``session`` is the one that it names."""
 
     id: str
     principal: Principal
-    dialect: str
+    dialect: Dialect
     ask: Ask
+    stamp: Stamp
     session: str | None = None
+
+
+@frozen
+class Asked:
+    """One choice: the conversation as it is held, what it is kept in, and what it comes to."""
+
+    conversation: Conversation
+    session: OpenSession | None
+    tally: Tally
+    tokens: int = field(init=False)
+
+    @tokens.default
+    def _estimate(self) -> int:
+        return estimated_tokens(self.conversation)
 
 
 class End(Protocol):
@@ -59,58 +74,92 @@ Bounding: TypeAlias = Callable[[], AbstractContextManager[End]]
 """Opens a scope that such an end cancels."""
 
 
-async def attend(service: Service, request: Request, events: trio.MemorySendChannel[Event], bound: Bounding) -> None:
-    """Answer ``request`` on ``events``, and keep what it came to, however it ended. Cancelling kills its process.
+async def attend(service: Service, request: Request, events: trio.MemorySendChannel[Told], bound: Bounding) -> None:
+    """Answer ``request`` on ``events``, and keep what it came to, however it ended. Cancelling kills its processes.
 
-    An end that comes from outside kills it, too, and its error is the last event.
+    An end that comes from outside kills them, too, and its error is the last event.
     """
-    asked = request.ask.conversation.model
+    tallies = [_tally(service, request, conversation) for conversation in request.ask.conversations]
+
+    def failed(event: Failed) -> None:
+        for tally in tallies:
+            tally.note(event)
+
+    await answer_on(events, partial(_answer, service, request, bound, tallies, failed), failed, len(tallies))
+
+
+def _tally(service: Service, request: Request, conversation: Conversation) -> Tally:
+    asked = conversation.model
     entry = service.catalogue.entry(asked)
-    tally = Tally(
+    return Tally(
         request.id,
         service.now(),
-        request.dialect,
+        request.dialect.name,
         request.principal.key_id,
         asked if entry is None else entry.id,
         service.prices,
         trio.current_time,
     )
-    await answer_on(events, partial(_answer, service, request, bound, tally), tally.note)
 
 
-async def _answer(service: Service, request: Request, bound: Bounding, tally: Tally, answer: Answer) -> None:
+async def _answer(
+    service: Service,
+    request: Request,
+    bound: Bounding,
+    tallies: Sequence[Tally],
+    failed: Callable[[Failed], None],
+    answer: Answer,
+) -> None:
     async with AsyncExitStack() as after:
         with bound() as end:
-            session = await after.enter_async_context(_session(service, request))
-            await _converse(service, request, session, tally, answer, after)
+            sessions = [await after.enter_async_context(_session(service, request)) for _ in tallies]
+            await _converse(service, request, sessions, tallies, answer, after)
         if end.cancelled_caught:
-            tally.note(Failed(end.error))
+            failed(Failed(end.error))
             raise end.error
 
 
 async def _converse(
     service: Service,
     request: Request,
-    session: OpenSession | None,
-    tally: Tally,
+    sessions: Sequence[OpenSession | None],
+    tallies: Sequence[Tally],
     answer: Answer,
     after: AsyncExitStack,
 ) -> None:
+    choices = [
+        Asked(conversation if session is None else session.continued(conversation), session, tally)
+        for conversation, session, tally in zip(request.ask.conversations, sessions, tallies, strict=True)
+    ]
     principal = request.principal
-    conversation = request.ask.conversation if session is None else session.continued(request.ask.conversation)
-    tokens = estimated_tokens(conversation)
-    with service.limiter.admit(principal.key_id, principal.limits, tokens) as grant:
-        async with service.gate.slot():
-            # After its place and its process are free for others: a database that is busy keeps nobody waiting.
-            after.push_async_callback(_keep, service, session, tally, stream=request.ask.stream)
-            tally.asked_tokens = tokens - (conversation.sampling.max_tokens or 0)
-            settle = partial(_settle, session, grant, tally)
-            held = partial(hold, service.backend, conversation, service.deadlines, service.now)
-            try:
-                await answer.of(partial(held, settle=settle))
-            finally:
-                if grant.open:
-                    grant.settle(tally.tokens, tally.cost)
+    with service.limiter.admit(principal.key_id, principal.limits, sum(each.tokens for each in choices)) as grant:
+
+        async def all_choices(answer: Answer) -> None:
+            async with trio.open_nursery() as nursery:
+                for number, asked in enumerate(choices):
+                    choice = answer.choice(number, asked.tally.note)
+                    settle = partial(_settle, asked, partial(_charge, grant, tallies))
+                    nursery.start_soon(_choose, service, asked, choice, settle, after, request.ask.stream)
+
+        try:
+            await answer.of(all_choices)
+        finally:
+            _charge(grant, tallies, complete=True)
+
+
+async def _choose(
+    service: Service,
+    asked: "Asked",
+    choice: Choice,
+    settle: Callable[[], Awaitable[None]],
+    after: AsyncExitStack,
+    stream: bool,  # noqa: FBT001 - a nursery starts it
+) -> None:
+    async with service.gate.slot():
+        # After its place and its process are free for others: a database that is busy keeps nobody waiting.
+        after.push_async_callback(_keep, service, asked.session, asked.tally, stream=stream)
+        asked.tally.asked_tokens = asked.tokens - (asked.conversation.sampling.max_tokens or 0)
+        await hold(service.backend, asked.conversation, service.deadlines, service.now, choice, settle)
 
 
 @asynccontextmanager
@@ -125,20 +174,27 @@ async def _session(service: Service, request: Request) -> AsyncIterator[OpenSess
         yield None
 
 
-async def _settle(session: OpenSession | None, grant: Grant, tally: Tally) -> None:
-    """Commit an answer that is complete: one that cannot be kept has failed. Then charge for it.
+async def _settle(asked: "Asked", charge: Callable[[], None]) -> None:
+    """Commit a choice that is complete: one that cannot be kept has failed. Then charge for the request.
 
     Who has its end may ask again at once, and its process takes a while to be gone.
     """
+    tally = asked.tally
     tally.complete = True
-    if session is not None:
+    if asked.session is not None:
         try:
-            await session.keep(tally, "completed")
+            await asked.session.keep(tally, "completed")
         except BaseException:
             # It is not told of its end, and what there is of it is kept as that.
             tally.complete = False
             raise
-    grant.settle(tally.tokens, tally.cost)
+    charge()
+
+
+def _charge(grant: Grant, tallies: Sequence[Tally], *, complete: bool = False) -> None:
+    """Charge a request for all its choices, once: when they are complete, or when no more comes of them."""
+    if grant.open and (complete or all(tally.complete for tally in tallies)):
+        grant.settle(sum(tally.tokens for tally in tallies), sum(tally.cost for tally in tallies))
 
 
 async def _keep(service: Service, session: OpenSession | None, tally: Tally, *, stream: bool) -> None:

@@ -79,7 +79,7 @@ class Sessions:
     most_bytes: int
     now: Callable[[], float]
     new_id: Callable[[], str]
-    _writers: dict[Name, trio.Lock] = field(factory=dict, init=False)
+    _writers: dict[Name, trio.Semaphore] = field(factory=dict, init=False)
 
     @asynccontextmanager
     async def open(self, name: Name) -> AsyncIterator[OpenSession]:
@@ -88,8 +88,9 @@ class Sessions:
         Raise ``Conflict`` when too many wait, ``TooLarge`` for a history that is, ``Unavailable`` when the database
         cannot be read.
         """
-        lock = self._writers.get(name) or trio.Lock()
-        if lock.locked() and lock.statistics().tasks_waiting >= self.queue:
+        # Not a lock: the task of a choice lets the next writer go on, and the request's took its turn.
+        turn = self._writers.get(name) or trio.Semaphore(1, max_value=1)
+        if not turn.value and turn.statistics().tasks_waiting >= self.queue:
             raise Conflict(
                 f"{self.queue} requests wait for the session {name.id} already. Send this one later, or raise "
                 "CCA_SESSION_QUEUE.",
@@ -97,11 +98,11 @@ class Sessions:
                 retry_after=QUEUE_RETRY_AFTER,
             )
 
-        self._writers[name] = lock
+        self._writers[name] = turn
         held = ExitStack()
         try:
-            await lock.acquire()
-            held.callback(lock.release)
+            await turn.acquire()
+            held.callback(turn.release)
             found = await self.database.read(
                 lambda connection: sessions.load(connection, name, self.now(), self.most_bytes)
             )
@@ -109,8 +110,8 @@ class Sessions:
             yield OpenSession(name, session, history, self, held.close)
         finally:
             held.close()
-            # By now the name may have another lock: this one was released when the exchange was kept.
-            if not lock.locked() and self._writers.get(name) is lock:
+            # By now the name may have another one: this was released when the exchange was kept.
+            if turn.value and self._writers.get(name) is turn:
                 del self._writers[name]
 
     @property

@@ -86,6 +86,7 @@ class Settings:
     )
     processes: int = setting(0, "Claude Code processes at once; 0 is one for each 400 MB of memory, and at most 8")
     queue: int = setting(100, "requests that may wait for a process")
+    choices: int = setting(4, "choices that one request may ask for; each is a process of its own")
     allowed_hosts: tuple[str, ...] = setting((), "further names under which clients may reach cca, as their Host says")
 
     first_event_timeout: float = setting(
@@ -210,6 +211,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "session_queue": (0, 100_000),
     "processes": (0, 10_000),
     "queue": (0, 100_000),
+    "choices": (1, 128),
 }
 """What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once. The
 grace is also told to a timer of the system's, which takes no infinity. A session that does not expire is said by one.

@@ -25,7 +25,7 @@ from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.keys import Key
 from cca.markdown import markdown
 from cca.message import Message
-from cca.model import AssistantTurn, Conversation, Event, Text, UserTurn
+from cca.model import AssistantTurn, Conversation, Text, Told, UserTurn
 from cca.store.database import open_database
 from cca.store.sessions import TITLE_LIMIT, Name, find
 from command_harness import ANN, BOB, NOW, Desk, in_shell
@@ -221,12 +221,12 @@ async def answered(directory: Path) -> str:
     """Return what a server that replays ``directory`` answers the one recording's request with."""
     backend = await open_replay(directory)
     conversation = conversation_of(backend.recordings[0].request)
-    sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     message = Message()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(converse, backend, conversation, Deadlines(9, 9, 9), lambda: 0.0, sender)
-        async for event in events:
-            message.take(event)
+        async for told in events:
+            message.take(told.event)
     assert message.stop_reason == "end_turn"
     return message.said
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 
 import pytest
 import trio
@@ -12,8 +11,20 @@ from attrs import frozen
 from cca.backends import Exit
 from cca.claude.lines import LINE_LIMIT
 from cca.errors import Conflict, DeadlineExceeded, InternalError, RateLimited, Unavailable, UpstreamFailed
-from cca.exchange import CHANNEL_SIZE, Deadlines, answer_on, converse, hold
-from cca.model import AssistantTurn, Conversation, Event, Failed, Finished, Started, Text, TextDelta, Usage, UserTurn
+from cca.exchange import CHANNEL_SIZE, Answer, Deadlines, answer_on, converse, hold, settled
+from cca.model import (
+    AssistantTurn,
+    Conversation,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    Text,
+    TextDelta,
+    Told,
+    Usage,
+    UserTurn,
+)
 from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed
 
 QUESTION = UserTurn((Text("Hi"),))
@@ -25,7 +36,7 @@ DEADLINES = Deadlines(first_event=120, silence=300, answer=1800)
 STARTED = Started("msg_1", "claude-x", Usage(input_tokens=5))
 FINISHED = Finished("end_turn", None, Usage(5, 3))
 ANSWER = [START, piece("a"), piece("b"), END]
-EVENTS = [STARTED, TextDelta("a"), TextDelta("b"), FINISHED]
+EVENTS: list[Event] = [STARTED, TextDelta("a"), TextDelta("b"), FINISHED]
 
 
 @frozen
@@ -47,13 +58,13 @@ async def live(
     backend: FakeBackend, conversation: Conversation = ONE_TURN, deadlines: Deadlines = DEADLINES, pace: float = 0
 ) -> Lived:
     """Hold a conversation with a client that takes an event each ``pace`` seconds."""
-    sender, receiver = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
     began = trio.current_time()
     events: list[Event] = []
     async with trio.open_nursery() as nursery, receiver:
         nursery.start_soon(converse, backend, conversation, deadlines, lambda: 1e9, sender)
-        async for event in receiver:
-            events.append(event)
+        async for told in receiver:
+            events.append(told.event)
             await trio.sleep(pace)
     assert backend.alive == 0
     return Lived(events, trio.current_time() - began)
@@ -128,13 +139,24 @@ async def test_the_time_that_a_client_takes_to_read_is_not_the_programs_silence(
 
 async def test_an_event_is_noted_before_anybody_has_it(autojump_clock: trio.testing.MockClock) -> None:
     noted: list[Event] = []
-    sender, receiver = trio.open_memory_channel[Event](0)
+    sender, receiver = trio.open_memory_channel[Told](0)
     async with trio.open_nursery() as nursery, receiver:
-        nursery.start_soon(converse, FakeBackend(ANSWER), ONE_TURN, DEADLINES, lambda: 1e9, sender, noted.append)
+        nursery.start_soon(answer_on, sender, holding(FakeBackend(ANSWER), noted))
         for number, event in enumerate(EVENTS, 1):
             await trio.testing.wait_all_tasks_blocked()
             assert noted == EVENTS[:number]
-            assert await receiver.receive() == event
+            assert await receiver.receive() == Told(0, event)
+
+
+def holding(
+    backend: FakeBackend, noted: list[Event], settle: Callable[[], Awaitable[None]] = settled
+) -> Callable[[Answer], Awaitable[None]]:
+    """Return the work of an answer of one choice, whose events are put on ``noted`` before they are sent."""
+
+    async def work(answer: Answer) -> None:
+        await hold(backend, ONE_TURN, DEADLINES, lambda: 1e9, answer.choice(0, noted.append), settle)
+
+    return work
 
 
 async def settling(
@@ -143,12 +165,11 @@ async def settling(
     """Hold a conversation with ``settle`` at its end, put what a client gets on ``events``, return what was noted."""
     noted: list[Event] = []
     backend = FakeBackend(actions)
-    sender, receiver = trio.open_memory_channel[Event](CHANNEL_SIZE)
-    holding = partial(hold, backend, ONE_TURN, DEADLINES, lambda: 1e9, settle=settle)
+    sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with trio.open_nursery() as nursery, receiver:
-        nursery.start_soon(answer_on, sender, holding, noted.append)
-        async for event in receiver:
-            events.append(event)  # noqa: PERF401 - seen as they come, not all at once
+        nursery.start_soon(answer_on, sender, holding(backend, noted, settle), noted.append)
+        async for told in receiver:
+            events.append(told.event)  # noqa: PERF401 - seen as they come, not all at once
     assert backend.alive == 0
     return noted
 
@@ -180,15 +201,14 @@ async def test_an_answer_that_cannot_be_settled_is_a_failure() -> None:
 async def test_a_client_that_leaves_while_its_answer_is_settled_is_nobodys_fault(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    sender, receiver = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
     noted: list[Event] = []
 
     async def settle() -> None:
         await trio.lowlevel.checkpoint()
         receiver.close()
 
-    holding = partial(hold, FakeBackend(ANSWER), ONE_TURN, DEADLINES, lambda: 1e9, settle=settle)
-    await answer_on(sender, holding, noted.append)
+    await answer_on(sender, holding(FakeBackend(ANSWER), noted, settle), noted.append)
     assert noted == EVENTS
     assert caplog.records == []
 
@@ -214,9 +234,9 @@ async def test_work_that_cannot_begin_is_told_on_the_channel() -> None:
     async def work(_answer: object) -> None:
         raise Conflict("Too many wait.")
 
-    sender, receiver = trio.open_memory_channel[Event](1)
+    sender, receiver = trio.open_memory_channel[Told](1)
     await answer_on(sender, work)
-    [event] = [event async for event in receiver]
+    [event] = [told.event async for told in receiver]
     assert isinstance(event, Failed)
     assert str(event.error) == "Too many wait."
 
@@ -229,7 +249,7 @@ async def test_a_client_that_stops_reading_stops_the_process_and_fills_no_memory
 ) -> None:
     long = piece("x" * 1000)
     backend = FakeBackend([START, *[long] * 100_000])
-    sender, receiver = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with trio.open_nursery() as nursery, receiver:
         nursery.start_soon(converse, backend, ONE_TURN, DEADLINES, lambda: 1e9, sender)
         await trio.sleep(100)
@@ -244,14 +264,14 @@ async def test_a_deadline_kills_the_process_of_a_client_that_stopped_reading_and
     """Also when the answer is over and only its last event waits: it was not taken, so it must not be forgotten."""
     pieces = [piece("x") for _ in range(CHANNEL_SIZE - 1)]
     backend = FakeBackend([START, *pieces, END])
-    sender, receiver = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with trio.open_nursery() as nursery, receiver:
         nursery.start_soon(converse, backend, ONE_TURN, DEADLINES, lambda: 1e9, sender)
         await trio.sleep(1799)
         assert backend.alive == 1
         await trio.sleep(2)
         assert backend.alive == 0
-        events = [event async for event in receiver]
+        events = [told.event async for told in receiver]
     assert type(Lived(events, 0).error) is DeadlineExceeded
 
 
@@ -264,7 +284,7 @@ async def test_when_nobody_reads_the_process_is_left_and_nothing_is_raised(
     actions: Sequence[Action], autojump_clock: trio.testing.MockClock
 ) -> None:
     backend = FakeBackend(actions)
-    sender, receiver = trio.open_memory_channel[Event](0)
+    sender, receiver = trio.open_memory_channel[Told](0)
     receiver.close()
     await converse(backend, ONE_TURN, DEADLINES, lambda: 1e9, sender)
     assert backend.alive == 0
@@ -292,7 +312,7 @@ async def test_cancelling_at_any_step_leaves_no_process(
     """Cancelled at its Nth step for every N, until one round ends by itself, or waits for a reader that never comes."""
     for step in range(200):
         backend = FakeBackend(actions)
-        sender, receiver = trio.open_memory_channel[Event](CHANNEL_SIZE if read else 0)
+        sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE if read else 0)
         with trio.move_on_after(60) as scope, receiver:
             steps = Steps(step, scope)
             trio.lowlevel.add_instrument(steps)

@@ -30,7 +30,7 @@ from cca.backends.telltales import Identity
 from cca.backends.transcript import Entry, Read, Transcript, decode
 from cca.claude.launch import CREDENTIALS, launch, offline_environ
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
-from cca.model import Conversation, Event, Failed, Finished, TextDelta
+from cca.model import Conversation, Event, Failed, Finished, TextDelta, Told
 from cca.scripted import open_scripted_model
 from tools.cases import CASES, Case
 
@@ -81,13 +81,13 @@ async def _scripted(environ: Mapping[str, str], stack: AsyncExitStack) -> dict[s
 
 async def _answer(case: Case, recorder: Recorder, backend: KillableBackend) -> Event:
     deadlines = Deadlines(first_event=case.deadline, silence=case.deadline, answer=WHOLE_ANSWER)
-    sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     last: Event | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(converse, recorder, case.conversation, deadlines, lambda: RECORDED_AT, sender)
-        async for event in events:
-            last = event
-            if case.killed and isinstance(event, TextDelta):
+        async for told in events:
+            last = told.event
+            if case.killed and isinstance(last, TextDelta):
                 backend.kill()
     assert last is not None
     return last

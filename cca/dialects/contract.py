@@ -1,13 +1,14 @@
 """What a dialect is: a wire format on a path, as pure functions between its JSON and the model of ``cca.model``."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from cca.catalogue import Catalogue
 from cca.errors import CcaError
-from cca.model import Conversation, Event, Json
+from cca.message import Message
+from cca.model import Conversation, Json, Told
 
 
 @frozen
@@ -19,13 +20,46 @@ class Frame:
 
 
 @frozen
-class Ask:
-    """A decoded request. ``ignored`` names what was sent and has no effect; ``include_usage`` is about the stream."""
+class Terms:
+    """What the server offers: the models, and how many choices an answer may have."""
 
-    conversation: Conversation
+    catalogue: Catalogue
+    choices: int
+
+
+@frozen
+class Keeping:
+    """What a request says of its being kept.
+
+    ``store`` keeps the answer under its own id, with the ``input`` and the ``metadata`` that the client sent, in the
+    dialect's shape. ``previous`` is the id of a stored answer that the request goes on from, ``session`` the one that
+    it belongs to. ``instructions`` go before the system prompt, and are no part of what the next request goes on from.
+    """
+
+    store: bool = False
+    input: tuple[Json, ...] = ()
+    metadata: Mapping[str, str] = field(factory=dict)
+    previous: str | None = None
+    session: str | None = None
+    instructions: tuple[str, ...] = ()
+
+
+@frozen
+class Ask:
+    """A decoded request: a conversation for each choice of the answer.
+
+    ``ignored`` names what was sent and has no effect; ``include_usage`` is about the stream. ``results`` has the place
+    in the body of each tool result, by the id of its call. ``echo`` is what the answer repeats of the request, in the
+    dialect's own shape.
+    """
+
+    conversations: tuple[Conversation, ...]
     stream: bool
     ignored: tuple[str, ...] = ()
     include_usage: bool = False
+    keeping: Keeping = field(factory=Keeping)
+    results: Mapping[str, str] = field(factory=dict)
+    echo: Mapping[str, Json] = field(factory=dict)
 
 
 @frozen
@@ -37,25 +71,21 @@ class Stamp:
 
 
 class StreamEncoder(Protocol):
-    def encode(self, event: Event) -> Iterable[Frame]:
-        """Return what ``event`` is on the wire. After ``Finished`` or ``Failed`` the stream is complete."""
-
-
-class WholeEncoder(Protocol):
-    def take(self, event: Event) -> None:
-        """Take in any event but ``Failed``."""
-
-    def body(self) -> Json:
-        """Return the answer, after ``Finished``."""
+    def encode(self, told: Told) -> Iterable[Frame]:
+        """Return what an event is on the wire. It is complete when all choices are, or after a failure."""
 
 
 @frozen
 class Dialect:
-    """``decode`` raises ``BadRequest`` or ``NotFound``; ``refusal`` gives an error its status and body."""
+    """A wire format.
+
+    ``decode`` raises ``BadRequest`` or ``NotFound``; ``whole`` makes the body of complete messages, one a choice;
+    ``refusal`` gives an error its status and body.
+    """
 
     name: str
     path: str
-    decode: Callable[[bytes, Catalogue], Ask]
+    decode: Callable[[Mapping[str, Json], Terms], Ask]
     stream: Callable[[Ask, Stamp], StreamEncoder]
-    whole: Callable[[Ask, Stamp], WholeEncoder]
+    whole: Callable[[Ask, Stamp, Sequence[Message]], Json]
     refusal: Callable[[CcaError], tuple[int, Json]]

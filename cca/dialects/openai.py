@@ -1,6 +1,8 @@
 """What OpenAI's APIs share: errors, models and token counts on the wire."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from attrs import evolve
 
 from cca.errors import Busy, CcaError
 from cca.model import Json, ModelEntry, StopReason, Usage
@@ -49,6 +51,15 @@ def models_list(entries: Iterable[ModelEntry]) -> Json:
     """Return the list of models: each alias that Claude Code knows, and each id that one stands for."""
     names = dict.fromkeys(name for entry in entries for name in (entry.alias, entry.id))
     return {"object": "list", "data": [model_object(name) for name in names]}
+
+
+def choices_usage(usages: Sequence[Usage]) -> Usage:
+    """Return what an answer's choices come to: the prompt is counted once, each choice's own tokens all."""
+    return evolve(
+        usages[0],
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
+    )
 
 
 def chat_usage(usage: Usage) -> Json:

@@ -9,11 +9,14 @@ from contextlib import suppress
 from functools import partial
 
 import trio
+from attrs import define
 from quart import Response, g, request
 
-from cca.dialects.contract import Ask, Dialect, StreamEncoder, WholeEncoder
+from cca.dialects.contract import Ask, Dialect, StreamEncoder, Terms
+from cca.errors import BadRequest
 from cca.exchange import CHANNEL_SIZE
-from cca.model import Event, Failed, Finished
+from cca.message import Message
+from cca.model import Failed, Finished, Told
 from cca.request import Bounding, Request, attend
 from cca.service import Service
 from cca.web import sse
@@ -22,6 +25,7 @@ from cca.web.body import as_json, has_body, read_body
 from cca.web.ending import Ending
 from cca.web.scope import request_nursery
 from cca.web.sessions import SESSION_HEADER, named_session
+from cca.wire import decode_json
 
 IGNORED_LIMIT = 2000
 """Characters of ``x-cca-ignored``: a request may name more than a client takes in a header."""
@@ -41,8 +45,6 @@ STREAM_HEADERS = {
     "X-Accel-Buffering": "no",
 }
 
-Events = trio.MemoryReceiveChannel[Event]
-
 
 async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response:
     """Return the response to the current request. Raise what ``web.refusal`` makes a response of."""
@@ -51,80 +53,111 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     session = named_session()
     bound = partial(ending.bound, g.principal.key_id)
     ask = await _ask(dialect, service, bound)
-    sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
-    asked = Request(g.request_id, g.principal, dialect.name, ask, session)
+    if session is not None and len(ask.conversations) > 1:
+        raise BadRequest(
+            f"The request names a session, and asks for {len(ask.conversations)} choices: a session goes on from one. "
+            f"Ask for one, or leave out {SESSION_HEADER}.",
+            code="unsupported_value",
+        )
+    sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
+    asked = Request(g.request_id, g.principal, dialect, ask, service.stamp(), session)
     request_nursery().start_soon(attend, service, asked, sender, bound)
-    first = await _receive(events, bound)
-    if isinstance(first, Failed):
-        raise first.error
+    arriving = Arriving(events, bound, len(ask.conversations))
+    first = await arriving.next()
+    if isinstance(first.event, Failed):
+        raise first.event.error
     if ask.stream:
-        encoder = dialect.stream(ask, service.stamp())
-        body = _stream(first, events, encoder, service.settings.heartbeat, bound)
+        body = _stream(first, arriving, dialect.stream(ask, asked.stamp), service.settings.heartbeat)
         response = Response(body, headers=STREAM_HEADERS)
     else:
-        response = await _whole(first, events, dialect.whole(ask, service.stamp()), bound)
+        messages = await _messages(first, arriving, len(ask.conversations))
+        response = as_json(dialect.whole(ask, asked.stamp, messages))
     response.headers.update(_ignored(ask))
     if session is not None:
         response.headers[SESSION_HEADER] = session
     return response
 
 
+@define
+class Arriving:
+    """The events of an answer as they come. ``unfinished`` are the choices without an end: none after the last event.
+
+    When an end comes from outside, the answer itself says how it ended, or is too slow to.
+    """
+
+    _events: trio.MemoryReceiveChannel[Told]
+    _bound: Bounding
+    unfinished: int
+
+    async def next(self) -> Told:
+        told: Told | None = None
+        with self._bound() as end:
+            told = await self._events.receive()
+        if end.cancelled_caught:
+            with trio.move_on_after(LAST_WORD):
+                told = await self._events.receive()
+        return self._seen(told or Told(0, Failed(end.error)))
+
+    def waiting(self) -> Iterator[Told]:
+        """Yield the events that are there already: they share one write."""
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while True:
+                yield self._seen(self._events.receive_nowait())
+
+    def _seen(self, told: Told) -> Told:
+        match told.event:
+            case Finished():
+                self.unfinished -= 1
+            case Failed():
+                self.unfinished = 0
+            case _:
+                pass
+        return told
+
+
 async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
+    terms = Terms(service.catalogue, service.settings.choices)
     with bound() as end:
         body = await read_body()
         if len(body) < LARGE_BODY:
-            ask = dialect.decode(body, service.catalogue)
+            ask = _decode(dialect, body, terms)
         else:
-            ask = await trio.to_thread.run_sync(dialect.decode, body, service.catalogue, abandon_on_cancel=True)
+            ask = await trio.to_thread.run_sync(_decode, dialect, body, terms, abandon_on_cancel=True)
     if end.cancelled_caught:
         raise end.error
     return ask
 
 
-async def _whole(first: Event, events: Events, encoder: WholeEncoder, bound: Bounding) -> Response:
-    event = first
-    encoder.take(event)
-    while not isinstance(event, Finished):
-        event = await _receive(events, bound)
-        if isinstance(event, Failed):
-            raise event.error
-        encoder.take(event)
-    return as_json(encoder.body())
+def _decode(dialect: Dialect, body: bytes, terms: Terms) -> Ask:
+    return dialect.decode(decode_json(body), terms)
 
 
-async def _stream(
-    first: Event, events: Events, encoder: StreamEncoder, heartbeat: float, bound: Bounding
-) -> AsyncIterator[bytes]:
-    event: Event | None = first
+async def _messages(first: Told, arriving: Arriving, choices: int) -> list[Message]:
+    """Return the complete message of each choice. Raise the failure that came instead."""
+    messages = [Message() for _ in range(choices)]
+    told = first
     while True:
-        if event is None:
+        if isinstance(told.event, Failed):
+            raise told.event.error
+        messages[told.choice].take(told.event)
+        if not arriving.unfinished:
+            return messages
+        told = await arriving.next()
+
+
+async def _stream(first: Told, arriving: Arriving, encoder: StreamEncoder, heartbeat: float) -> AsyncIterator[bytes]:
+    told: Told | None = first
+    while True:
+        if told is None:
             yield sse.KEEP_ALIVE
         else:
-            together = (event, *_waiting(events))
+            together = (told, *arriving.waiting())
             yield b"".join(sse.render(encoder.encode(each)) for each in together)
-            if isinstance(together[-1], Finished | Failed):
+            if not arriving.unfinished:
                 return
-        event = None
+        told = None
         with trio.move_on_after(heartbeat):
-            event = await _receive(events, bound)
-
-
-async def _receive(events: Events, bound: Bounding) -> Event:
-    """Return the next event. When an end comes from outside, the answer itself says how it ended, or is too slow to."""
-    event: Event | None = None
-    with bound() as end:
-        event = await events.receive()
-    if end.cancelled_caught:
-        with trio.move_on_after(LAST_WORD):
-            event = await events.receive()
-    return event or Failed(end.error)
-
-
-def _waiting(events: Events) -> Iterator[Event]:
-    """Yield the events that are there already: they share one write."""
-    with suppress(trio.WouldBlock, trio.EndOfChannel):
-        while True:
-            yield events.receive_nowait()
+            told = await arriving.next()
 
 
 def _ignored(ask: Ask) -> Mapping[str, str]:

@@ -57,10 +57,10 @@ from cca.message import Message
 from cca.model import (
     AssistantTurn,
     Conversation,
-    Event,
     Finished,
     ModelEntry,
     Text,
+    Told,
     ToolUse,
     UserTurn,
 )
@@ -75,12 +75,13 @@ async def replayed(archive: Archive) -> tuple[Message, Finished]:
     """Return what the export of ``archive`` answers its own request with, through all that a replay goes through."""
     transcript = decode(encode(transcript_of(archive)))
     backend = ReplayBackend((Recording("export", transcript),), "session", ())
-    sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     message, last = Message(), None
     async with trio.open_nursery() as nursery:
         conversation = conversation_of(transcript.header.request)
         nursery.start_soon(converse, backend, conversation, DEADLINES, lambda: 0.0, sender)
-        async for last in events:
+        async for told in events:
+            last = told.event
             message.take(last)
     assert isinstance(last, Finished), last
     return message, last

@@ -5,8 +5,10 @@ import time
 import pytest
 
 from cca.catalogue import Catalogue
+from cca.dialects.contract import Terms
 from cca.dialects.openai_chat import OPENAI_CHAT
 from cca.errors import BadRequest
+from cca.wire import decode_json
 
 SIZE = 4_000_000
 SECONDS = 5.0
@@ -39,5 +41,5 @@ USER = b'{"role":"user","content":"x"},'
 def test_it_is_refused_in_time(body: bytes) -> None:
     began = time.perf_counter()
     with pytest.raises(BadRequest):
-        OPENAI_CHAT.decode(body, Catalogue((), (("sonnet", "sonnet"),)))
+        OPENAI_CHAT.decode(decode_json(body), Terms(Catalogue((), (("sonnet", "sonnet"),)), 4))
     assert time.perf_counter() - began < SECONDS

@@ -7,6 +7,7 @@ import pytest
 from cca.dialects.contract import Ask, Frame, Stamp
 from cca.dialects.openai_chat import OPENAI_CHAT
 from cca.errors import Overloaded, RateLimited
+from cca.message import Message
 from cca.model import (
     Conversation,
     Event,
@@ -16,6 +17,7 @@ from cca.model import (
     StopReason,
     TextDelta,
     ThinkingDelta,
+    Told,
     ToolCallDelta,
     ToolCallStarted,
     Usage,
@@ -28,7 +30,7 @@ ROLE = {"role": "assistant", "content": ""}
 
 
 def ask(*, include_usage: bool = False) -> Ask:
-    return Ask(Conversation("sonnet", ()), stream=True, include_usage=include_usage)
+    return Ask((Conversation("sonnet", ()),), stream=True, include_usage=include_usage)
 
 
 def ended(reason: StopReason = "end_turn") -> Finished:
@@ -37,7 +39,7 @@ def ended(reason: StopReason = "end_turn") -> Finished:
 
 def frames(*events: Event, include_usage: bool = False) -> list[Frame]:
     encoder = OPENAI_CHAT.stream(ask(include_usage=include_usage), STAMP)
-    return [frame for event in events for frame in encoder.encode(event)]
+    return [frame for event in events for frame in encoder.encode(Told(0, event))]
 
 
 def deltas(*events: Event) -> list[Any]:
@@ -121,10 +123,10 @@ def test_a_failure_is_the_last_frame(error: Any, kind: str) -> None:
 
 
 def whole(*events: Event) -> Any:
-    encoder = OPENAI_CHAT.whole(ask(), STAMP)
+    message = Message()
     for event in (STARTED, *events):
-        encoder.take(event)
-    return encoder.body()
+        message.take(event)
+    return OPENAI_CHAT.whole(ask(), STAMP, [message])
 
 
 def called(id: str, name: str, arguments: str) -> Any:  # noqa: A002 - the wire's word

@@ -8,7 +8,7 @@ from live_cli import asked, prompt, texts
 from live_inside import open_inside, until
 
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
-from cca.model import Event, Json
+from cca.model import Json, Told
 
 pytestmark = pytest.mark.live
 
@@ -64,7 +64,7 @@ async def test_what_is_refused_starts_no_process(body: Json) -> None:
 
 
 async def test_a_client_that_reads_nothing_does_not_let_the_program_go_on() -> None:
-    sender, _events = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, _events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with open_inside() as server, trio.open_nursery() as nursery:
         deadlines = Deadlines(first_event=20, silence=20, answer=20)
         question = prompt("[[stop max_tokens]] one two three")

@@ -17,7 +17,8 @@ from cca.backends.transcript import conversation_of
 from cca.dialects import DIALECTS
 from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
-from cca.model import Conversation, Event, Failed, Finished
+from cca.message import Message
+from cca.model import Conversation, Event, Failed, Finished, Told
 from cca.web import sse
 from tools.cases import CASES
 
@@ -47,26 +48,27 @@ async def answer(recording: Recording) -> list[Event]:
     """Return what happens when the conversation of ``recording`` is held anew with it."""
     backend = ReplayBackend((recording,), recording.transcript.header.cli, ())
     conversation = conversation_of(recording.request)
-    sender, events = trio.open_memory_channel[Event](CHANNEL_SIZE)
+    sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(converse, backend, conversation, DEADLINES, lambda: 0.0, sender)
-        return [event async for event in events]
+        return [told.event async for told in events]
 
 
 def streamed(dialect: Dialect, conversation: Conversation, events: list[Event]) -> str:
-    encoder = dialect.stream(Ask(conversation, stream=True, include_usage=True), STAMP)
-    return b"".join(sse.render(encoder.encode(event)) for event in events).decode()
+    encoder = dialect.stream(Ask((conversation,), stream=True, include_usage=True), STAMP)
+    return b"".join(sse.render(encoder.encode(Told(0, event))) for event in events).decode()
 
 
 def whole(dialect: Dialect, conversation: Conversation, events: list[Event]) -> str:
     """Return the body, or the error and its status."""
-    encoder = dialect.whole(Ask(conversation, stream=False), STAMP)
+    message = Message()
     for event in events:
         if isinstance(event, Failed):
             status, body = dialect.refusal(event.error)
             return f"{status}\n{pretty(body)}"
-        encoder.take(event)
-    return f"200\n{pretty(encoder.body())}"
+        message.take(event)
+    body = dialect.whole(Ask((conversation,), stream=False), STAMP, [message])
+    return f"200\n{pretty(body)}"
 
 
 def pretty(body: object) -> str:

@@ -2,7 +2,7 @@
 
 from cca.dialects.contract import Dialect
 from cca.dialects.openai import refusal
-from cca.dialects.openai_chat.answer import ChunkEncoder, CompletionEncoder
+from cca.dialects.openai_chat.answer import ChunkEncoder, completion
 from cca.dialects.openai_chat.request import decode
 
 OPENAI_CHAT = Dialect(
@@ -10,6 +10,6 @@ OPENAI_CHAT = Dialect(
     path="/v1/chat/completions",
     decode=decode,
     stream=ChunkEncoder,
-    whole=CompletionEncoder,
+    whole=completion,
     refusal=refusal,
 )

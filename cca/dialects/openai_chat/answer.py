@@ -5,24 +5,26 @@ Source of the format: OpenAI's published schema (``CreateChatCompletionStreamRes
 one finish reason, the usage last. ``reasoning_content`` is the field that other servers with reasoning models use.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from attrs import define, field
 
 from cca.dialects.contract import Ask, Frame, Stamp
-from cca.dialects.openai import FINISH_REASONS, chat_usage, error_object
+from cca.dialects.openai import FINISH_REASONS, chat_usage, choices_usage, error_object
 from cca.message import Called, Message
 from cca.model import (
-    Event,
     Failed,
     Finished,
     Json,
     Started,
     TextDelta,
     ThinkingDelta,
+    Told,
     ToolCallDelta,
     ToolCallStarted,
+    Usage,
 )
 
 DONE = Frame("[DONE]")
@@ -35,40 +37,47 @@ class ChunkEncoder:
     ask: Ask
     stamp: Stamp
     _model: str = field(default="", init=False)
-    _tool_calls: int = field(default=0, init=False)
+    _tool_calls: Counter[int] = field(factory=Counter, init=False)
+    _usages: list[Usage] = field(factory=list, init=False)
 
-    def encode(self, event: Event) -> Iterator[Frame]:
-        match event:
+    def encode(self, told: Told) -> Iterator[Frame]:
+        choice = told.choice
+        match told.event:
             case Started(_, model):
-                self._model = model
-                yield self._chunk({"role": "assistant", "content": ""})
+                self._model = self._model or model
+                yield self._chunk(choice, {"role": "assistant", "content": ""})
             case TextDelta(text):
-                yield self._chunk({"content": text})
+                yield self._chunk(choice, {"content": text})
             case ThinkingDelta(text):
-                yield self._chunk({"reasoning_content": text})
+                yield self._chunk(choice, {"reasoning_content": text})
             case ToolCallStarted(id, name):
-                self._tool_calls += 1
+                self._tool_calls[choice] += 1
                 function = {"name": name, "arguments": ""}
-                yield self._tool_call({"id": id, "type": "function", "function": function})
+                yield self._tool_call(choice, {"id": id, "type": "function", "function": function})
             case ToolCallDelta(partial_json):
-                yield self._tool_call({"function": {"arguments": partial_json}})
+                yield self._tool_call(choice, {"function": {"arguments": partial_json}})
             case Finished(stop_reason, _, usage):
-                yield self._chunk({}, FINISH_REASONS[stop_reason])
-                if self.ask.include_usage:
-                    yield Frame({**self._head(), "choices": [], "usage": chat_usage(usage)})
-                yield DONE
+                self._usages.append(usage)
+                yield self._chunk(choice, {}, FINISH_REASONS[stop_reason])
+                if len(self._usages) == len(self.ask.conversations):
+                    yield from self._end()
             case Failed(error):
                 yield Frame({"error": error_object(error)})
             case _:
-                assert_never(event)
+                assert_never(told.event)
 
-    def _tool_call(self, fragment: Json) -> Frame:
-        return self._chunk({"tool_calls": [{"index": self._tool_calls - 1, **fragment}]})
+    def _end(self) -> Iterator[Frame]:
+        if self.ask.include_usage:
+            yield Frame({**self._head(), "choices": [], "usage": chat_usage(choices_usage(self._usages))})
+        yield DONE
 
-    def _chunk(self, delta: Json, finish_reason: str | None = None) -> Frame:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    def _tool_call(self, choice: int, fragment: Json) -> Frame:
+        return self._chunk(choice, {"tool_calls": [{"index": self._tool_calls[choice] - 1, **fragment}]})
+
+    def _chunk(self, choice: int, delta: Json, finish_reason: str | None = None) -> Frame:
+        shown = {"index": choice, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         usage = {"usage": None} if self.ask.include_usage else {}
-        return Frame({**self._head(), "choices": [choice], **usage})
+        return Frame({**self._head(), "choices": [shown], **usage})
 
     def _head(self) -> dict[str, Json]:
         return {
@@ -79,34 +88,26 @@ class ChunkEncoder:
         }
 
 
-@define
-class CompletionEncoder:
-    """Gathers an answer into one body."""
+def completion(_: Ask, stamp: Stamp, messages: Sequence[Message]) -> Json:
+    """Return an answer as one body."""
+    return {
+        "id": f"chatcmpl-{stamp.id}",
+        "object": "chat.completion",
+        "created": stamp.created,
+        "model": messages[0].model,
+        "choices": [_choice(index, message) for index, message in enumerate(messages)],
+        "usage": chat_usage(choices_usage([message.usage for message in messages])),
+    }
 
-    ask: Ask
-    stamp: Stamp
-    _message: Message = field(factory=Message, init=False)
 
-    def take(self, event: Event) -> None:
-        self._message.take(event)
-
-    def body(self) -> Json:
-        message = self._message
-        assert message.stop_reason is not None
-        choice = {
-            "index": 0,
-            "message": _message(message),
-            "logprobs": None,
-            "finish_reason": FINISH_REASONS[message.stop_reason],
-        }
-        return {
-            "id": f"chatcmpl-{self.stamp.id}",
-            "object": "chat.completion",
-            "created": self.stamp.created,
-            "model": message.model,
-            "choices": [choice],
-            "usage": chat_usage(message.usage),
-        }
+def _choice(index: int, message: Message) -> Json:
+    assert message.stop_reason is not None, "it is complete"
+    return {
+        "index": index,
+        "message": _message(message),
+        "logprobs": None,
+        "finish_reason": FINISH_REASONS[message.stop_reason],
+    }
 
 
 def _message(message: Message) -> Json:

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 from attrs import frozen
 from cattrs import Converter
 
-from cca.wire import Body, Hook, decode_json, or_null, strict_converter, structure, tagged, text_or_array
+from cca.model import Json
+from cca.wire import Body, Hook, or_null, strict_converter, structure, tagged, text_or_array
 
 
 @frozen(kw_only=True)
@@ -107,6 +108,6 @@ MESSAGES: Mapping[str, type[Body]] = {
 _CONVERTER = _converter()
 
 
-def read(body: bytes) -> ChatRequest:
+def read(body: Mapping[str, Json]) -> ChatRequest:
     """Return the request in a body. Raise ``BadRequest`` with the first fault's path."""
-    return structure(_CONVERTER, decode_json(body), ChatRequest)
+    return structure(_CONVERTER, body, ChatRequest)
