@@ -2,12 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping
-from typing import TypeVar
 
 import orjson
-from attrs import fields, frozen
-from cattrs import Converter
+from attrs import frozen
 from quart import Response, g, request
 
 from cca.errors import BadRequest, NotFound
@@ -17,18 +14,12 @@ from cca.settings import MOST_EXPIRY
 from cca.store import sessions
 from cca.store.database import Connection
 from cca.store.sessions import ID_RULE, TITLE_LIMIT, KeptTurn, Name, Session, is_id
-from cca.web.access import check_media_type
-from cca.web.body import as_json, has_body, read_body
-from cca.wire import Body, decode_json, or_null, strict_converter, structure
-
-T = TypeVar("T", bound=Body)
+from cca.web.body import as_json
+from cca.web.paging import limit_of, listed
+from cca.web.sent import sent_as
+from cca.wire import Body
 
 SESSION_HEADER = "x-session-id"
-
-PAGE = 20
-"""Items on a page, unless ``limit`` says otherwise."""
-
-MOST_ON_PAGE = 100
 
 PAGE_SIZE = 4_000_000
 """Bytes of turns on a page, unless one alone has more: a hundred turns may have 20 MB each."""
@@ -69,7 +60,7 @@ def named_session() -> str | None:
 
 
 async def list_sessions(service: Service) -> Response:
-    limit = _limit()
+    limit = limit_of()
     after = request.args.get("after")
 
     def read(connection: Connection) -> list[Session]:
@@ -78,7 +69,7 @@ async def list_sessions(service: Service) -> Response:
         return sessions.page(connection, g.principal.owner, now, limit + 1, behind)
 
     found = await service.database.read(read)
-    return _list([session_object(session) for session in found[:limit]], has_more=len(found) > limit)
+    return listed([session_object(session) for session in found[:limit]], has_more=len(found) > limit)
 
 
 async def get_session(service: Service, id: str) -> Response:  # noqa: A002
@@ -90,7 +81,7 @@ async def get_session(service: Service, id: str) -> Response:  # noqa: A002
 
 async def change_session(service: Service, id: str) -> Response:  # noqa: A002
     """Set the title, and how long the session is kept."""
-    given, sent = await _sent(Change)
+    given, sent = await sent_as(Change)
     _check(sent.title, sent.expires_after)
 
     def write(connection: Connection) -> Session:
@@ -115,7 +106,7 @@ async def delete_session(service: Service, id: str) -> Response:  # noqa: A002
 
 
 async def list_turns(service: Service, id: str) -> Response:  # noqa: A002
-    limit, after = _limit(), request.args.get("after")
+    limit, after = limit_of(), request.args.get("after")
     name = _name(id)
 
     def read(connection: Connection) -> tuple[list[KeptTurn], bool]:
@@ -123,12 +114,12 @@ async def list_turns(service: Service, id: str) -> Response:  # noqa: A002
         return sessions.turn_page(connection, session, limit, PAGE_SIZE, _position(connection, session, after))
 
     found, has_more = await service.database.read(read)
-    return _list([turn_object(turn) for turn in found], has_more=has_more)
+    return listed([turn_object(turn) for turn in found], has_more=has_more)
 
 
 async def fork_session(service: Service, id: str) -> Response:  # noqa: A002
     """Copy a session, or the first turns of it, to a new one that goes its own way."""
-    _, sent = await _sent(Fork)
+    _, sent = await sent_as(Fork)
     _check(sent.title, None)
     source_name = _name(id)
     target_name = Name(g.principal.owner, _new_id(sent.id, service))
@@ -201,24 +192,6 @@ def _new_id(given: str | None, service: Service) -> str:
     return given
 
 
-async def _sent(kind: type[T]) -> tuple[Mapping[str, Json], T]:
-    """Return the body as it was sent and as a ``kind``; one that is empty says nothing."""
-    if not has_body():
-        return {}, kind()
-    check_media_type(request.mimetype)
-    given = decode_json(await read_body())
-    sent = structure(_CONVERTER, given, kind)
-    unknown = next(iter(sent.extra), None)
-    if unknown is not None:
-        known = ", ".join(field.name for field in fields(kind) if field.name != "extra")
-        raise BadRequest(
-            f"{unknown[:100]} is not known here; possible are {known}.",
-            param=unknown[:100],
-            code="unknown_parameter",
-        )
-    return given, sent
-
-
 def _check(title: str | None, expires_after: float | None) -> None:
     if title is not None and len(title) > TITLE_LIMIT:
         raise BadRequest(f"title may have {TITLE_LIMIT} characters, and has {len(title)}.", param="title")
@@ -227,13 +200,6 @@ def _check(title: str | None, expires_after: float | None) -> None:
             f"expires_after must be from 1 to {MOST_EXPIRY:.0f} seconds, or null to keep the session.",
             param="expires_after",
         )
-
-
-def _limit() -> int:
-    given = request.args.get("limit", str(PAGE))
-    if not re.fullmatch(r"[0-9]{1,3}", given, re.ASCII) or not 1 <= int(given) <= MOST_ON_PAGE:
-        raise BadRequest(f"limit must be from 1 to {MOST_ON_PAGE}.", param="limit", code="invalid_value")
-    return int(given)
 
 
 def _position(connection: Connection, session: Session, after: str | None) -> int:
@@ -248,18 +214,3 @@ def _position(connection: Connection, session: Session, after: str | None) -> in
             "after must be the id of a turn of this session, as last_id of the page before.", param="after"
         )
     return position
-
-
-def _list(items: list[Json], *, has_more: bool) -> Response:
-    first_id, last_id = (items[0]["id"], items[-1]["id"]) if items else (None, None)
-    return as_json({"object": "list", "data": items, "first_id": first_id, "last_id": last_id, "has_more": has_more})
-
-
-def _converter() -> Converter:
-    converter = strict_converter()
-    for optional, kind in ((str | None, str), (float | None, float), (int | None, int)):
-        converter.register_structure_hook(optional, or_null(converter.get_structure_hook(kind)))
-    return converter
-
-
-_CONVERTER = _converter()
