@@ -5,7 +5,7 @@ from typing import assert_never
 
 import orjson
 
-from cca.model import Conversation, Document, Image, Text, ToolResult, ToolUse, Turn
+from cca.model import Conversation, Document, Image, Text, ToolResult, ToolUse, Turn, UserTurn
 
 BYTES_PER_TOKEN = 4
 """Of English text and of code, about; other scripts have more tokens a character, and more bytes."""
@@ -43,6 +43,6 @@ def _parts(turns: tuple[Turn, ...]) -> Iterator[str | Image]:
                     yield name
                     yield orjson.dumps(input).decode()
                 case ToolResult(_, content):
-                    yield from (each.text if isinstance(each, Text) else each for each in content)
+                    yield from _parts((UserTurn(content),))
                 case _:
                     assert_never(part)

@@ -87,8 +87,8 @@ def _part(part: Json) -> Iterator[str]:
 
 
 def _shown(part: Json) -> Json:
-    """Return a part of a tool's result without the bytes of a picture."""
-    if part["type"] == "image" and part.get("data") is not None:
+    """Return a part of a tool's result without the bytes of a picture or a file."""
+    if part.get("data") is not None:
         kept = {name: value for name, value in part.items() if name != "data"}
         return {**kept, "bytes": _size(part["data"])}
     return part

@@ -31,12 +31,13 @@ class Image:
 
 @frozen
 class Document:
-    """A PDF in base64, or plain text in ``text``."""
+    """A PDF in base64, plain text in ``text``, or a ``url`` that the model's API fetches a PDF from."""
 
     media_type: str | None = None
     data: str | None = None
     text: str | None = None
     title: str | None = None
+    url: str | None = None
 
 
 @frozen
@@ -48,7 +49,7 @@ class ToolUse:
     input: Mapping[str, Json]
 
 
-ResultPart: TypeAlias = Text | Image
+ResultPart: TypeAlias = Text | Image | Document
 
 
 @frozen

@@ -36,6 +36,7 @@ IMAGE = Image("image/png", "iVBORw0" * 100_000)
         pytest.param((UserTurn((Document("application/pdf"),)),), 0, id="a document of nothing"),
         pytest.param((AssistantTurn((ToolUse("t", "f" * 30, {"a": "bc"}),)),), 10, id="a call"),
         pytest.param((UserTurn((ToolResult("t", (Text(TEN), IMAGE)),)),), 10 + IMAGE_TOKENS, id="its result"),
+        pytest.param((UserTurn((ToolResult("t", (Document(text=TEN),)),)),), 10, id="a document in it"),
     ],
 )
 def test_what_is_said_is_about_a_token_for_four_bytes(turns: tuple[Turn, ...], tokens: int) -> None:

@@ -137,8 +137,10 @@ def _image_block(image: Image) -> Block:
 
 
 def _document_block(document: Document) -> Block:
-    if document.text is not None:
-        source: Block = {"type": "text", "media_type": "text/plain", "data": document.text}
+    if document.url is not None:
+        source: Block = {"type": "url", "url": document.url}
+    elif document.text is not None:
+        source = {"type": "text", "media_type": "text/plain", "data": document.text}
     else:
         source = _base64(document.media_type, document.data)
     block: Block = {"type": "document", "source": source}

@@ -91,6 +91,7 @@ def test_history_goes_in_by_role_in_batches_that_end_with_a_user_turn(turns: Any
             Document(text="plain"),
             {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "plain"}},
         ),
+        (Document(url="https://x/y.pdf"), {"type": "document", "source": {"type": "url", "url": "https://x/y.pdf"}}),
         (
             ToolResult("toolu_1", (Text("20 C"), Image(url="https://x"))),
             {

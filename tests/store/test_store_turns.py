@@ -33,8 +33,9 @@ USER_PARTS: tuple[UserPart, ...] = (
     Image(url="https://example.org/a.png"),
     Document("application/pdf", data="JVBERi0=", title="A title"),
     Document(text="words"),
+    Document(url="https://example.org/a.pdf"),
     ToolResult("t1", ()),
-    ToolResult("t2", (Text("no"), Image("image/png", data="iVBORw0=")), is_error=True),
+    ToolResult("t2", (Text("no"), Image("image/png", data="iVBORw0="), Document(text="words")), is_error=True),
 )
 ASSISTANT_PARTS: tuple[AssistantPart, ...] = (
     Text("Yes."),
