@@ -7,20 +7,12 @@ the meaning of an answer is refused, one that only tunes it is ignored and named
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
-
+from cca.dialects.openai_fields import LOGPROBS, Refusal
+from cca.dialects.openai_fields import check as check_fields
 from cca.errors import BadRequest
 from cca.model import Json
 
 NOTHING: tuple[Any, ...] = ([], {}, "")
-
-
-@frozen
-class Refusal:
-    """A field that is refused unless its value is one of ``harmless``, which ask for what is done anyway."""
-
-    instead: str
-    harmless: tuple[Any, ...] = ()
 
 
 NOT_YET = "cca does not serve it yet; leave it out."
@@ -29,7 +21,6 @@ CALLS = frozenset({"tool_calls", "function_call", "audio"})
 """Fields of a message that say something, and are not served yet."""
 
 HEARING = "Claude neither hears nor speaks; send and expect text."
-LOGPROBS = "Claude does not give log probabilities; leave it out."
 
 REFUSED: Mapping[str, Refusal] = {
     "tools": Refusal(NOT_YET, NOTHING),
@@ -50,14 +41,8 @@ REFUSED: Mapping[str, Refusal] = {
 
 
 def check(extra: Mapping[str, Json]) -> Iterator[str]:
-    """Yield the fields of ``extra`` that have no effect. Raise ``BadRequest`` for the first that is refused."""
-    for name, value in extra.items():
-        row = REFUSED.get(name)
-        if row is None:
-            yield name
-        elif not any(type(value) is type(harmless) and value == harmless for harmless in row.harmless):
-            code = "unsupported_value" if row.harmless else "unsupported_parameter"
-            raise BadRequest(f"{name} cannot be honoured: {row.instead}", param=name, code=code)
+    """Return the fields of ``extra`` that have no effect. Raise ``BadRequest`` for the first that is refused."""
+    return check_fields(extra, REFUSED)
 
 
 def check_message(extra: Mapping[str, Json], path: str) -> Iterator[str]:
