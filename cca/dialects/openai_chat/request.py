@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from cca.dialects.contract import Ask, Terms
 from cca.dialects.openai_chat.body import ChatRequest, read
 from cca.dialects.openai_chat.fields import check, check_message
-from cca.dialects.openai_chat.sampling import read_sampling
 from cca.dialects.openai_chat.turns import read_turns, unheard
+from cca.dialects.openai_sampling import Wishes, read_sampling
 from cca.model import Conversation, Json
 
 
@@ -17,13 +17,24 @@ def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
     ignored = [*check(request.extra), *_ignored_inside(request)]
     model = catalogue.resolve(request.model)
     entry = catalogue.entry(model)
-    sampling, untaken = read_sampling(request, thinking_off=entry is not None and entry.thinking_off)
+    sampling, untaken = read_sampling(_wishes(request), thinking_off=entry is not None and entry.thinking_off)
     system, turns = read_turns(request.messages)
     return Ask(
         (Conversation(model, turns, system, sampling=sampling),),
         stream=bool(request.stream),
         ignored=(*ignored, *untaken, *unheard(request.messages)),
         include_usage=bool(request.stream_options and request.stream_options.include_usage),
+    )
+
+
+def _wishes(request: ChatRequest) -> Wishes:
+    return Wishes(
+        # The newer of the two names counts.
+        limits={"max_completion_tokens": request.max_completion_tokens, "max_tokens": request.max_tokens},
+        stop=request.stop,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        effort=request.reasoning_effort,
     )
 
 

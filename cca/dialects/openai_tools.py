@@ -1,0 +1,166 @@
+"""The functions that a request offers, and which of them it wants called: what both of OpenAI's APIs share of it.
+
+Chat completions nest what a typed object says in a field of its type's name, as in ``{"type": "function", "function":
+{"name": ...}}``; responses have it flat. ``nested`` says which.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Literal
+
+from attrs import define, field
+
+from cca.dialects.schemas import object_schema
+from cca.errors import BadRequest
+from cca.model import Json, Tool, ToolChoice
+
+MOST_TOOLS = 128
+"""Functions in a request, by OpenAI's schema."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,200}")
+"""What Claude's API takes as the id of a call."""
+
+
+def function_tool(name: str, description: str | None, parameters: Json, strict: bool | None, path: str) -> Tool:  # noqa: FBT001 - as the wire has it
+    """Return a function. ``path`` is that of the object with its name. Raise ``BadRequest`` for one that is none."""
+    if not _NAME.fullmatch(name):
+        where = f"{path}.name"
+        text = f"{where} is {name[:80]!r}; use 1 to 64 letters, digits, underscores and dashes."
+        raise BadRequest(text, param=where, code="invalid_value")
+    given = {"type": "object", "properties": {}} if parameters in (None, {}) else parameters
+    schema = object_schema(given, f"{path}.parameters", stated=False)
+    return Tool(name, description or "", schema, strict)
+
+
+def offered(tools: Iterable[tuple[str, Tool]], path: str) -> tuple[Tool, ...]:
+    """Return the tools that are each with its path. Raise ``BadRequest`` for too many, or two of one name."""
+    found: dict[str, Tool] = {}
+    for where, tool in tools:
+        if tool.name in found:
+            text = f"{where}.name is {tool.name!r}, as that of a function before it; give each a name of its own."
+            raise BadRequest(text, param=f"{where}.name", code="invalid_value")
+        found[tool.name] = tool
+    if len(found) > MOST_TOOLS:
+        text = f"{path} has {len(found)} functions, and may have {MOST_TOOLS}; offer fewer."
+        raise BadRequest(text, param=path, code="invalid_value")
+    return tuple(found.values())
+
+
+def chosen(
+    choice: Json, tools: tuple[Tool, ...], *, parallel: bool, nested: bool, path: str = "tool_choice"
+) -> tuple[tuple[Tool, ...], ToolChoice]:
+    """Return the tools that the model may call, and whether it must. Raise ``BadRequest`` for what cannot be.
+
+    Where there is none that it may, nothing is to be chosen.
+    """
+    match choice:
+        case None | "auto":
+            return _all(tools, "auto", parallel=parallel)
+        case "none":
+            return (), ToolChoice()
+        case "required":
+            _check_any(tools, path)
+            return _all(tools, "any", parallel=parallel)
+        case {"type": "function"}:
+            inner, where = _content(choice, path, nested=nested)
+            name = _offered_name(inner.get("name"), tools, f"{where}.name")
+            return tools, ToolChoice("tool", name, parallel)
+        case {"type": "allowed_tools"}:
+            inner, where = _content(choice, path, nested=nested)
+            allowed = _allowed(inner, tools, where, nested=nested)
+            return _allowed_mode(inner, allowed, where, parallel=parallel)
+        case {"type": str(kind)}:
+            text = (
+                f"{path} forces a tool of type {kind[:40]!r}, and cca has functions only; name one of those in tools."
+            )
+            raise BadRequest(text, param=path, code="unsupported_value")
+        case _:
+            text = f'{path} must be "none", "auto", "required", or an object that names a function of tools.'
+            raise BadRequest(text, param=path, code="invalid_value")
+
+
+def _all(
+    tools: tuple[Tool, ...], kind: Literal["auto", "any"], *, parallel: bool
+) -> tuple[tuple[Tool, ...], ToolChoice]:
+    return tools, ToolChoice(kind, parallel=parallel) if tools else ToolChoice()
+
+
+def _content(choice: dict[str, Json], path: str, *, nested: bool) -> tuple[dict[str, Json], str]:
+    """Return what a typed object says, and where."""
+    if not nested:
+        return choice, path
+    where = f"{path}.{choice['type']}"
+    inner = choice.get(choice["type"])
+    if not isinstance(inner, dict):
+        raise BadRequest(f"{where} must be an object.", param=where, code="invalid_type")
+    return inner, where
+
+
+def _offered_name(name: Json, tools: tuple[Tool, ...], path: str) -> str:
+    if isinstance(name, str) and any(tool.name == name for tool in tools):
+        return name
+    shown = repr(name[:80]) if isinstance(name, str) else "no name"
+    text = f"{path} is {shown}, which is not among the functions in tools; name one that is."
+    raise BadRequest(text, param=path, code="invalid_value")
+
+
+def _allowed(inner: dict[str, Json], tools: tuple[Tool, ...], path: str, *, nested: bool) -> tuple[Tool, ...]:
+    """Return the functions that are allowed. What is no function was dropped from ``tools`` already, and named."""
+    listed, path = inner.get("tools"), f"{path}.tools"
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise BadRequest(f"{path} must be an array of objects.", param=path, code="invalid_type")
+    names = set(_allowed_names(listed, tools, path, nested=nested))
+    return tuple(tool for tool in tools if tool.name in names)
+
+
+def _allowed_names(listed: list[dict[str, Json]], tools: tuple[Tool, ...], path: str, *, nested: bool) -> Iterator[str]:
+    for index, each in enumerate(listed):
+        if each.get("type") == "function":
+            inner, where = _content(each, f"{path}[{index}]", nested=nested)
+            yield _offered_name(inner.get("name"), tools, f"{where}.name")
+
+
+def _allowed_mode(
+    inner: dict[str, Json], allowed: tuple[Tool, ...], path: str, *, parallel: bool
+) -> tuple[tuple[Tool, ...], ToolChoice]:
+    match inner.get("mode"):
+        case "auto":
+            return _all(allowed, "auto", parallel=parallel)
+        case "required":
+            _check_any(allowed, f"{path}.tools")
+            return _all(allowed, "any", parallel=parallel)
+        case _:
+            where = f"{path}.mode"
+            raise BadRequest(f'{where} must be "auto" or "required".', param=where, code="invalid_value")
+
+
+def _check_any(tools: tuple[Tool, ...], path: str) -> None:
+    if not tools:
+        text = f"{path} asks for a call, and there is no function to call; offer one in tools, or ask for none."
+        raise BadRequest(text, param=path, code="invalid_value")
+
+
+@define
+class CallIds:
+    """The ids of a conversation's calls, as Claude's API takes them: of its own characters, each used once.
+
+    One that is fine stays as it is. Another becomes the same in every request that has it in the same place.
+    """
+
+    _made: Counter[str] = field(factory=Counter, init=False)
+
+    def called(self, id: str) -> str:  # noqa: A002 - the wire's word
+        """Return the id of a call that is made."""
+        self._made[id] += 1
+        return self.answered(id)
+
+    def answered(self, id: str) -> str:  # noqa: A002 - the wire's word
+        """Return the id of the last call with ``id``: the one that a result is of."""
+        times = self._made[id] or 1
+        if times == 1 and _ID.fullmatch(id):
+            return id
+        return f"call_{sha256(f'{times} {id}'.encode()).hexdigest()[:32]}"
