@@ -17,6 +17,7 @@ import trio
 from attrs import field, frozen
 
 from cca.dialects.contract import Ask, Dialect, Stamp
+from cca.dialects.pairing import check_pairs
 from cca.errors import CcaError
 from cca.estimate import estimated_tokens
 from cca.exchange import Answer, Choice, answer_on, hold
@@ -131,6 +132,8 @@ async def _converse(
         Asked(conversation if session is None else session.continued(conversation), session, tally)
         for conversation, session, tally in zip(request.ask.conversations, sessions, tallies, strict=True)
     ]
+    for asked in choices:
+        check_pairs(asked.conversation.turns, request.ask.results)
     principal = request.principal
     with service.limiter.admit(principal.key_id, principal.limits, sum(each.tokens for each in choices)) as grant:
 
