@@ -1,10 +1,10 @@
 """What OpenAI's APIs share: errors, models and token counts on the wire."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import evolve
 
-from cca.errors import Busy, CcaError
+from cca.errors import BadRequest, Busy, CcaError
 from cca.model import Json, ModelEntry, StopReason, Usage
 
 FINISH_REASONS: dict[StopReason, str] = {
@@ -15,6 +15,9 @@ FINISH_REASONS: dict[StopReason, str] = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
+
+MOST_NOTES, MOST_KEY, MOST_NOTE = 16, 64, 512
+"""Pairs in a request's metadata, and characters of their keys and values, by OpenAI's schema."""
 
 MODELS_CREATED = 0
 """Claude Code does not say when its models were made; the field is required."""
@@ -60,6 +63,28 @@ def choices_usage(usages: Sequence[Usage]) -> Usage:
         output_tokens=sum(usage.output_tokens for usage in usages),
         reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
     )
+
+
+def read_metadata(value: Json, path: str = "metadata") -> Mapping[str, str]:
+    """Return what a client notes beside an answer. Raise ``BadRequest`` for more than OpenAI's schema has room for."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRequest(f"{path} must be an object of strings.", param=path, code="invalid_type")
+    if len(value) > MOST_NOTES:
+        text = f"{path} has {len(value)} keys, and may have {MOST_NOTES}."
+        raise BadRequest(text, param=path, code="invalid_value")
+    for key, note in value.items():
+        if len(key) > MOST_KEY:
+            text = f"{path} has the key {key[:MOST_KEY]!r}..., and a key may have {MOST_KEY} characters."
+            raise BadRequest(text, param=path, code="invalid_value")
+        where = f"{path}.{key}"
+        if not isinstance(note, str):
+            raise BadRequest(f"{where} must be a string.", param=where, code="invalid_type")
+        if len(note) > MOST_NOTE:
+            text = f"{where} has {len(note):,} characters, and may have {MOST_NOTE}."
+            raise BadRequest(text, param=where, code="invalid_value")
+    return value
 
 
 def chat_usage(usage: Usage) -> Json:

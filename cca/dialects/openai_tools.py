@@ -6,13 +6,14 @@ Chat completions nest what a typed object says in a field of its type's name, as
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Literal
 
+import orjson
 from attrs import define, field
 
-from cca.dialects.schemas import object_schema
+from cca.dialects.schemas import check_depth, object_schema
 from cca.errors import BadRequest
 from cca.model import Json, Tool, ToolChoice
 
@@ -164,3 +165,19 @@ class CallIds:
         if times == 1 and _ID.fullmatch(id):
             return id
         return f"call_{sha256(f'{times} {id}'.encode()).hexdigest()[:32]}"
+
+
+def arguments_of(text: str, path: str) -> Mapping[str, Json]:
+    """Return the arguments of a past call. Raise ``BadRequest`` for a text that is no JSON object."""
+    if not text.strip():
+        return {}
+    try:
+        arguments = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        text = f"{path} is not JSON ({error}); send the arguments as the answer had them."
+        raise BadRequest(text, param=path, code="invalid_value") from error
+    if not isinstance(arguments, dict):
+        text = f"{path} must be the JSON of an object; send the arguments as the answer had them."
+        raise BadRequest(text, param=path, code="invalid_value")
+    check_depth(arguments, path)
+    return arguments

@@ -1,0 +1,47 @@
+"""What was said in a request, in its order, to turns that alternate."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from attrs import frozen
+
+from cca.errors import BadRequest
+from cca.model import AssistantPart, Text, Turn, UserPart, UserTurn
+
+
+@frozen
+class Said:
+    """A message that says something: where it stood in the body, whose it is, and its parts."""
+
+    path: str
+    role: type[Turn]
+    parts: tuple[UserPart | AssistantPart, ...]
+
+
+def texts(*said: str) -> tuple[Text, ...]:
+    """Return the parts of texts. White space alone says nothing: Claude's API refuses it, and Claude Code drops it."""
+    return tuple(Text(text) for text in said if text.strip())
+
+
+def turns_of(said: Sequence[Said]) -> tuple[Turn, ...]:
+    """Return turns: neighbours of one role joined, each part a block of its own.
+
+    Raise ``BadRequest`` for an order that has no answer. ``said`` is not empty.
+    """
+    first, last = said[0], said[-1]
+    if last.role is not UserTurn:
+        raise BadRequest(
+            f"{last.path} is the assistant's and the last to say something, and Claude Code cannot go on with an "
+            "answer that was begun; end with a user message.",
+            param=last.path,
+            code="unsupported_value",
+        )
+    if first.role is not UserTurn:
+        raise BadRequest(
+            f"{first.path} is the assistant's, and a conversation with Claude begins with the user; put a user message "
+            "before it, or its text into the system message.",
+            param=first.path,
+            code="unsupported_value",
+        )
+    joined = groupby(said, key=lambda each: each.role)
+    return tuple(role(tuple(part for each in group for part in each.parts)) for role, group in joined)
