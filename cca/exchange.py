@@ -6,16 +6,16 @@ unless the task is cancelled; the process is dead by the time the task ends.
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
 import trio
 from attrs import define, frozen
 
-from cca.backends import Backend, Process
 from cca.claude.dialogue import Dialogue
-from cca.claude.lines import LineFramer, LineTooLong
+from cca.claude.lines import LineTooLong
 from cca.errors import CcaError, DeadlineExceeded, InternalError, UpstreamFailed, innermost
-from cca.model import Conversation, Event, Failed, Finished, Told
+from cca.model import Event, Failed, Finished, Told
+from cca.parking import Talk
 
 log = logging.getLogger(__name__)
 
@@ -125,16 +125,12 @@ async def answer_on(
 
 
 async def converse(
-    backend: Backend,
-    conversation: Conversation,
-    deadlines: Deadlines,
-    now: Callable[[], float],
-    events: trio.MemorySendChannel[Told],
+    talk: AbstractAsyncContextManager[Talk], deadlines: Deadlines, events: trio.MemorySendChannel[Told]
 ) -> None:
-    """Answer ``conversation`` on ``events``, as ``answer_on`` and ``hold`` do, and keep nothing of it."""
+    """Hold ``talk`` on ``events``, as ``answer_on`` and ``hold`` do, and keep nothing of it."""
 
     async def work(answer: Answer) -> None:
-        await hold(backend, conversation, deadlines, now, answer.choice(0, lambda _: None))
+        await hold(talk, deadlines, answer.choice(0, lambda _: None))
 
     await answer_on(events, work)
 
@@ -144,23 +140,20 @@ async def settled() -> None:
 
 
 async def hold(
-    backend: Backend,
-    conversation: Conversation,
+    talk: AbstractAsyncContextManager[Talk],
     deadlines: Deadlines,
-    now: Callable[[], float],
     choice: Choice,
     settle: Callable[[], Awaitable[None]] = settled,
 ) -> None:
-    """Send the events of an answer to ``conversation``. ``now`` is the wall clock. Cancelling kills the process.
+    """Send the events of an answer. ``talk`` is entered, and left at its end; cancelling kills its process.
 
     ``settle`` is called once the answer is complete, before its end is sent; what it raises is raised, and so is the
     failure of the answer.
     """
-    dialogue = Dialogue(conversation, now())
     failed = None
     with trio.move_on_after(deadlines.answer) as whole:
-        async with backend.open(conversation) as process:
-            failed = await _relay(dialogue, process, deadlines, choice, settle)
+        async with talk as opened:
+            failed = await _relay(opened, deadlines, choice, settle)
     if whole.cancelled_caught:
         raise DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
     if failed is not None:
@@ -168,16 +161,15 @@ async def hold(
 
 
 async def _relay(
-    dialogue: Dialogue,
-    process: Process,
+    talk: Talk,
     deadlines: Deadlines,
     choice: Choice,
     settle: Callable[[], Awaitable[None]],
 ) -> CcaError | None:
     """Return the failure that ended the answer, if one did."""
-    framer = LineFramer()
+    dialogue, process = talk.dialogue, talk.process
     first_by = trio.current_time() + deadlines.first_event
-    process.write(dialogue.open())
+    process.write(talk.opening)
     while True:
         by = trio.current_time() + deadlines.silence if dialogue.answering else first_by
         with trio.move_on_at(by) as silence:
@@ -186,14 +178,15 @@ async def _relay(
         if silence.cancelled_caught:
             events = dialogue.fail(_silent(dialogue, deadlines))
         elif how is None:
-            events = _take(dialogue, framer, chunk, process)
+            events = _take(talk, chunk)
         else:
             # What came after the last newline was cut off, however complete it looks.
             events = dialogue.close(str(how))
-        if dialogue.over:
+        if dialogue.over and not talk.stays:
             # Before the client is told, which can take it long: the program would ask its API for more.
             process.end()
         for event in events:
+            talk.message.take(event)
             match event:
                 case Failed(error):
                     return error
@@ -204,16 +197,16 @@ async def _relay(
                     await choice.send(event)
 
 
-def _take(dialogue: Dialogue, framer: LineFramer, chunk: bytes, process: Process) -> tuple[Event, ...]:
+def _take(talk: Talk, chunk: bytes) -> tuple[Event, ...]:
     try:
-        lines = framer.feed(chunk)
+        lines = talk.framer.feed(chunk)
     except LineTooLong as error:
-        return dialogue.fail(UpstreamFailed(f"Claude Code printed {error}."))
+        return talk.dialogue.fail(UpstreamFailed(f"Claude Code printed {error}."))
     events: list[Event] = []
     for line in lines:
-        step = dialogue.feed(line)
+        step = talk.dialogue.feed(line)
         if step.write:
-            process.write(step.write)
+            talk.process.write(step.write)
         events += step.events
     return tuple(events)
 

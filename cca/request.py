@@ -142,7 +142,7 @@ async def _converse(
                 for number, asked in enumerate(choices):
                     choice = answer.choice(number, asked.tally.note)
                     settle = partial(_settle, asked, partial(_charge, grant, tallies))
-                    nursery.start_soon(_choose, service, asked, choice, settle, after, request.ask.stream)
+                    nursery.start_soon(_choose, service, request, asked, choice, settle, after)
 
         try:
             await answer.of(all_choices)
@@ -152,17 +152,18 @@ async def _converse(
 
 async def _choose(
     service: Service,
+    request: Request,
     asked: "Asked",
     choice: Choice,
     settle: Callable[[], Awaitable[None]],
     after: AsyncExitStack,
-    stream: bool,  # noqa: FBT001 - a nursery starts it
 ) -> None:
     async with service.gate.slot():
         # After its place and its process are free for others: a database that is busy keeps nobody waiting.
-        after.push_async_callback(_keep, service, asked.session, asked.tally, stream=stream)
+        after.push_async_callback(_keep, service, asked.session, asked.tally, stream=request.ask.stream)
         asked.tally.asked_tokens = asked.tokens - (asked.conversation.sampling.max_tokens or 0)
-        await hold(service.backend, asked.conversation, service.deadlines, service.now, choice, settle)
+        talk = service.parking.talk(request.principal.owner, asked.conversation)
+        await hold(talk, service.deadlines, choice, settle)
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from cca.exchange import Deadlines
 from cca.keyring import Keyring
 from cca.limits.gate import Gate
 from cca.limits.limiter import Limiter
+from cca.parking import Parking
 from cca.prices import Prices, prices_of
 from cca.scripted import open_scripted_model
 from cca.sessions import SWEEP_INTERVAL, Sessions
@@ -67,6 +68,7 @@ class Service:
     keyring: Keyring = field(init=False)
     limiter: Limiter = field(init=False)
     gate: Gate = field(init=False)
+    parking: Parking = field(init=False)
     sessions: Sessions = field(init=False)
     ledger: Ledger = field(init=False)
 
@@ -89,6 +91,13 @@ class Service:
     @gate.default
     def _gate(self) -> Gate:
         return Gate(self.settings.processes or _processes(), self.settings.queue, trio.current_time)
+
+    @parking.default
+    def _parking(self) -> Parking:
+        settings = self.settings
+        # A recording is of one answer, and a recorded process has said all that it can say.
+        most = 0 if settings.replay or settings.record else settings.parked
+        return Parking(self.backend, most, settings.parked_timeout, self.now)
 
     @sessions.default
     def _sessions(self) -> Sessions:
@@ -139,7 +148,7 @@ async def open_service(settings: Settings, environ: Mapping[str, str]) -> AsyncI
         database = await stack.enter_async_context(open_database(path))
         service = Service(settings, await _open_backend(settings, environ, stack), database)
         await service.recall()
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery, service.parking.opened():
             nursery.start_soon(service.sweep)
             yield service
             nursery.cancel_scope.cancel()

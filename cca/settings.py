@@ -86,6 +86,10 @@ class Settings:
     )
     processes: int = setting(0, "Claude Code processes at once; 0 is one for each 400 MB of memory, and at most 8")
     queue: int = setting(100, "requests that may wait for a process")
+    parked: int = setting(
+        4, "processes that may wait for the results of the tools they called; each takes 90 MB, and 190 at its most"
+    )
+    parked_timeout: float = setting(300.0, "for such results to come, before they are told to a fresh process")
     choices: int = setting(4, "choices that one request may ask for; each is a process of its own")
     allowed_hosts: tuple[str, ...] = setting((), "further names under which clients may reach cca, as their Host says")
 
@@ -201,6 +205,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "port": (0, 65_535),
     "first_event_timeout": (0.001, math.inf),
     "silence_timeout": (0.001, math.inf),
+    "parked_timeout": (0.001, math.inf),
     "answer_timeout": (0.001, math.inf),
     "body_timeout": (0.001, math.inf),
     "heartbeat": (0.001, math.inf),
@@ -211,6 +216,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "session_queue": (0, 100_000),
     "processes": (0, 10_000),
     "queue": (0, 100_000),
+    "parked": (0, 10_000),
     "choices": (1, 128),
 }
 """What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once. The

@@ -26,6 +26,7 @@ from cca.keys import Key
 from cca.markdown import markdown
 from cca.message import Message
 from cca.model import AssistantTurn, Conversation, Text, Told, UserTurn
+from cca.parking import fresh
 from cca.store.database import open_database
 from cca.store.sessions import TITLE_LIMIT, Name, find
 from command_harness import ANN, BOB, NOW, Desk, in_shell
@@ -224,7 +225,7 @@ async def answered(directory: Path) -> str:
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     message = Message()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(converse, backend, conversation, Deadlines(9, 9, 9), lambda: 0.0, sender)
+        nursery.start_soon(converse, fresh(backend, conversation, lambda: 0.0), Deadlines(9, 9, 9), sender)
         async for told in events:
             message.take(told.event)
     assert message.stop_reason == "end_turn"

@@ -25,6 +25,7 @@ from cca.model import (
     Usage,
     UserTurn,
 )
+from cca.parking import fresh
 from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed
 
 QUESTION = UserTurn((Text("Hi"),))
@@ -62,7 +63,7 @@ async def live(
     began = trio.current_time()
     events: list[Event] = []
     async with trio.open_nursery() as nursery, receiver:
-        nursery.start_soon(converse, backend, conversation, deadlines, lambda: 1e9, sender)
+        nursery.start_soon(converse, fresh(backend, conversation, lambda: 1e9), deadlines, sender)
         async for told in receiver:
             events.append(told.event)
             await trio.sleep(pace)
@@ -154,7 +155,7 @@ def holding(
     """Return the work of an answer of one choice, whose events are put on ``noted`` before they are sent."""
 
     async def work(answer: Answer) -> None:
-        await hold(backend, ONE_TURN, DEADLINES, lambda: 1e9, answer.choice(0, noted.append), settle)
+        await hold(fresh(backend, ONE_TURN, lambda: 1e9), DEADLINES, answer.choice(0, noted.append), settle)
 
     return work
 
@@ -251,7 +252,7 @@ async def test_a_client_that_stops_reading_stops_the_process_and_fills_no_memory
     backend = FakeBackend([START, *[long] * 100_000])
     sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with trio.open_nursery() as nursery, receiver:
-        nursery.start_soon(converse, backend, ONE_TURN, DEADLINES, lambda: 1e9, sender)
+        nursery.start_soon(converse, fresh(backend, ONE_TURN, lambda: 1e9), DEADLINES, sender)
         await trio.sleep(100)
         assert backend.processes[0].printed <= (CHANNEL_SIZE + 2) * len(long)
         nursery.cancel_scope.cancel()
@@ -266,7 +267,7 @@ async def test_a_deadline_kills_the_process_of_a_client_that_stopped_reading_and
     backend = FakeBackend([START, *pieces, END])
     sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with trio.open_nursery() as nursery, receiver:
-        nursery.start_soon(converse, backend, ONE_TURN, DEADLINES, lambda: 1e9, sender)
+        nursery.start_soon(converse, fresh(backend, ONE_TURN, lambda: 1e9), DEADLINES, sender)
         await trio.sleep(1799)
         assert backend.alive == 1
         await trio.sleep(2)
@@ -286,7 +287,7 @@ async def test_when_nobody_reads_the_process_is_left_and_nothing_is_raised(
     backend = FakeBackend(actions)
     sender, receiver = trio.open_memory_channel[Told](0)
     receiver.close()
-    await converse(backend, ONE_TURN, DEADLINES, lambda: 1e9, sender)
+    await converse(fresh(backend, ONE_TURN, lambda: 1e9), DEADLINES, sender)
     assert backend.alive == 0
 
 
@@ -317,7 +318,7 @@ async def test_cancelling_at_any_step_leaves_no_process(
             steps = Steps(step, scope)
             trio.lowlevel.add_instrument(steps)
             try:
-                await converse(backend, conversation, DEADLINES, lambda: 1e9, sender)
+                await converse(fresh(backend, conversation, lambda: 1e9), DEADLINES, sender)
             finally:
                 trio.lowlevel.remove_instrument(steps)
         assert backend.alive == 0

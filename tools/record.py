@@ -31,6 +31,7 @@ from cca.backends.transcript import Entry, Read, Transcript, decode
 from cca.claude.launch import CREDENTIALS, launch, offline_environ
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.model import Conversation, Event, Failed, Finished, TextDelta, Told
+from cca.parking import fresh
 from cca.scripted import open_scripted_model
 from tools.cases import CASES, Case
 
@@ -84,7 +85,7 @@ async def _answer(case: Case, recorder: Recorder, backend: KillableBackend) -> E
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     last: Event | None = None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(converse, recorder, case.conversation, deadlines, lambda: RECORDED_AT, sender)
+        nursery.start_soon(converse, fresh(recorder, case.conversation, lambda: RECORDED_AT), deadlines, sender)
         async for told in events:
             last = told.event
             if case.killed and isinstance(last, TextDelta):

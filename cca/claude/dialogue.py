@@ -9,6 +9,9 @@
     Spoken --what is not of it--> Over            its blocks come a line each; whatever follows them ends it
     any --<synthetic> assistant--> Refused        the program speaks for itself: its result tells why
     Begun | Saying --stop reason--> Over          one API message is one answer
+    Begun | Saying --calls of our tools--> Called the program waits for their results
+    Called --results--> Answering                 if its process stays for them
+    Answering --message_start--> Begun            and the model goes on
     any --failure--> Over
 
 A message that breaks off before ``Saying`` is forgotten, and the one that the program then asks for is used; after it
@@ -21,6 +24,7 @@ from typing import TypeAlias, assert_never
 
 from attrs import define, evolve, field, frozen
 
+from cca.claude import frames
 from cca.claude.events import (
     ApiRetry,
     BlockStart,
@@ -37,6 +41,7 @@ from cca.claude.events import (
     RateLimit,
     TextPiece,
     ThinkingPiece,
+    ToolRequest,
     TurnResult,
     Unreadable,
     WholeMessage,
@@ -53,10 +58,12 @@ from cca.model import (
     Finished,
     Started,
     StopReason,
+    Text,
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
     ToolCallStarted,
+    ToolResult,
     Usage,
 )
 
@@ -113,11 +120,26 @@ class Refused:
 
 
 @frozen
+class Called:
+    """The answer ended with calls of tools that are on offer. The program goes on when it has their results."""
+
+    id: str
+    calls: frozenset[str]
+
+
+@frozen
+class Answering:
+    """The calls are being answered. What the program still prints of the message ``id``, it has said before."""
+
+    id: str
+
+
+@frozen
 class Over:
     """The answer ended. The process owes nothing more, and must not go on."""
 
 
-Phase: TypeAlias = Recalling | Asked | Begun | Saying | Spoken | Refused | Over
+Phase: TypeAlias = Recalling | Asked | Begun | Saying | Spoken | Refused | Called | Answering | Over
 
 
 @frozen
@@ -138,25 +160,44 @@ class Dialogue:
     ignored_lines: int = field(default=0, init=False)
     _batches: deque[bytes] = field(factory=deque, init=False)
     _retry_after: float | None = field(default=None, init=False)
-    _cost_before: float = field(default=0.0, init=False)
+    _cost_before: float | None = field(default=0.0, init=False)
+    _named: dict[str, str] = field(factory=dict, init=False)
+    _requests: dict[str, ToolRequest] = field(factory=dict, init=False)
+    _results: dict[str, ToolResult] = field(factory=dict, init=False)
 
     def open(self) -> bytes:
         """Return what to write first."""
         self._batches.extend(script(self.conversation))
         return self._say()
 
+    def resume(self, conversation: Conversation) -> bytes:
+        """Return what answers the ``calls`` with the results that end ``conversation``, as far as it was asked for."""
+        assert isinstance(self.phase, Called), "there are calls to answer"
+        *_, last = conversation.turns
+        self.conversation = conversation
+        self._results = {part.tool_use_id: part for part in last.content if isinstance(part, ToolResult)}
+        # What it costs is counted for all answers of the process.
+        self._cost_before = None
+        self.phase = Answering(self.phase.id)
+        return b"".join(self._answered(request) for request in list(self._requests.values()))
+
+    @property
+    def calls(self) -> frozenset[str]:
+        """The ids of the tool calls whose results the program waits for."""
+        return self.phase.calls if isinstance(self.phase, Called) else frozenset()
+
     @property
     def over(self) -> bool:
-        return isinstance(self.phase, Over)
+        return isinstance(self.phase, Over | Called)
 
     @property
     def answering(self) -> bool:
         """Whether the model has begun to answer."""
-        return not isinstance(self.phase, Recalling | Asked)
+        return not isinstance(self.phase, Recalling | Asked | Answering)
 
     def feed(self, line: bytes) -> Step:
         """Return what ``line`` leads to. A line that cannot be read is a failure, and so ends the dialogue."""
-        if self.over or not line.strip():
+        if isinstance(self.phase, Over) or not line.strip():
             return Step()
         try:
             return self._heard(decode(line))
@@ -176,6 +217,11 @@ class Dialogue:
                 return self.fail(UpstreamFailed(f"Claude Code ended ({how}) before its answer was complete."))
 
     def _heard(self, line: Line) -> Step:
+        if isinstance(line, ToolRequest):
+            self._requests[line.tool_use_id] = line
+        if isinstance(self.phase, Called):
+            # The rest of what the client has.
+            return Step()
         if isinstance(self.phase, Spoken) and _ends(self.phase.message, line):
             return self._spoken(self.phase.message, self.phase.message.stop_reason, None)
         match line:
@@ -201,6 +247,8 @@ class Dialogue:
                 return self._limited(line)
             case Compacted():
                 return self._fail(too_long("Claude Code began to summarize it"))
+            case ToolRequest():
+                return Step(write=self._answered(line))
             case Onward():
                 return Step()
             case Ignored():
@@ -216,10 +264,11 @@ class Dialogue:
         return batch
 
     def _begin(self, line: MessageStart) -> Step:
+        self._named.clear()
         match self.phase:
             case Saying() | Refused(cut=True):
                 return self._fail(_broke_off())
-            case Asked() | Begun() | Refused():
+            case Asked() | Answering() | Begun() | Refused():
                 self.phase = Begun(line)
                 return Step()
             case _:
@@ -227,6 +276,8 @@ class Dialogue:
 
     def _pass_on(self, line: Piece) -> Step:
         events = tuple(_events(line))
+        if isinstance(line, BlockStart) and line.kind == "tool_use":
+            self._named[line.id] = line.name
         if not events:
             return Step()
         match self.phase:
@@ -248,7 +299,15 @@ class Dialogue:
                 opening = ()
             case _:
                 return self._fail(UpstreamFailed("Claude Code ended an answer that it had not begun."))
-        return self._finish(opening, line.stop_reason, line.stop_sequence, usage_of(start.usage, line.usage))
+        step = self._finish(opening, line.stop_reason, line.stop_sequence, usage_of(start.usage, line.usage))
+        if line.stop_reason == "tool_use" and self._offered():
+            self.phase = Called(start.id, frozenset(self._named))
+        return step
+
+    def _offered(self) -> bool:
+        """Whether all tools that were called are on offer. What is not, the program answers itself, and goes on."""
+        offered = {tool.name for tool in self.conversation.tools}
+        return bool(self._named) and offered.issuperset(self._named.values())
 
     def _whole(self, line: WholeMessage) -> Step:
         if line.model == SYNTHETIC:
@@ -259,11 +318,13 @@ class Dialogue:
             case Begun(start) | Saying(start) if start.id == line.id:
                 # What was streamed, once more.
                 pass
+            case Answering(id) if id == line.id:
+                pass
             case Saying() | Refused(cut=True):
                 return self._fail(_broke_off())
             case Spoken(message):
                 self.phase = Spoken(evolve(message, pieces=message.pieces + line.pieces))
-            case Asked() | Begun() | Refused():
+            case Asked() | Answering() | Begun() | Refused():
                 self.phase = Spoken(line)
             case _:
                 return self._fail(UpstreamFailed("Claude Code answered before it was asked."))
@@ -276,13 +337,27 @@ class Dialogue:
             case _ if line.is_error:
                 return self._fail(self._failure(line, None, line.text))
             case Recalling():
-                self._cost_before = self._cost_before if line.total_cost is None else line.total_cost
+                if line.total_cost is not None:
+                    self._cost_before = line.total_cost
                 return Step(write=self._say())
             case Spoken(message):
-                cost = None if line.total_cost is None else max(0.0, line.total_cost - self._cost_before)
-                return self._spoken(message, message.stop_reason or line.stop_reason, cost)
+                return self._spoken(message, message.stop_reason or line.stop_reason, self._cost(line))
             case _:
                 return self._fail(UpstreamFailed("Claude Code ended its turn without an answer."))
+
+    def _cost(self, line: TurnResult) -> float | None:
+        if line.total_cost is None or self._cost_before is None:
+            return None
+        return max(0.0, line.total_cost - self._cost_before)
+
+    def _answered(self, request: ToolRequest) -> bytes:
+        """Return the result of a call; nothing, if it is not here."""
+        result = self._results.pop(request.tool_use_id, None)
+        if result is None:
+            return b""
+        del self._requests[request.tool_use_id]
+        texts = [part.text for part in result.content if isinstance(part, Text)]
+        return frames.tool_result(request.request_id, request.call, texts)
 
     def _failure(self, line: TurnResult, kind: str | None, said: str) -> CcaError:
         if line.terminal_reason in CONTEXT_LIMITS:
@@ -337,7 +412,7 @@ def _ends(message: WholeMessage, line: Line) -> bool:
     match line:
         case WholeMessage(id, model):
             return id != message.id or model == SYNTHETIC
-        case MessageStart() | Onward() | ApiRetry():
+        case MessageStart() | Onward() | ToolRequest() | ApiRetry():
             return True
         case _:
             return False

@@ -108,6 +108,15 @@ class Onward:
 
 
 @frozen
+class ToolRequest:
+    """The program wants a tool of ours called. ``call`` is the id of the call in its MCP message."""
+
+    request_id: str
+    call: Json
+    tool_use_id: str
+
+
+@frozen
 class Compacted:
     """The program put a summary of its own in the place of the conversation."""
 
@@ -149,6 +158,7 @@ Line: TypeAlias = (
     | WholeMessage
     | TurnResult
     | Onward
+    | ToolRequest
     | Compacted
     | ControlReply
     | ApiRetry
@@ -309,6 +319,17 @@ def _result(frame: Mapping[str, Json]) -> Line:
     )
 
 
+def _control_request(frame: Mapping[str, Json]) -> Line:
+    match frame.get("request"):
+        case {
+            "subtype": "mcp_message",
+            "message": {"method": "tools/call", "id": call, "params": {"_meta": {"claudecode/toolUseId": str(id)}}},
+        }:
+            return ToolRequest(_need(frame, "request_id", str), call, id)
+        case _:
+            return Onward()
+
+
 def _control_response(frame: Mapping[str, Json]) -> Line:
     reply = _need(frame, "response", dict)
     error = None if _need(reply, "subtype", str) == "success" else _may(reply, "error", str) or "no reason given"
@@ -344,7 +365,7 @@ _DECODERS: Mapping[str, Decoder] = {
     "assistant": _assistant,
     "user": _user,
     "result": _result,
-    "control_request": lambda _: Onward(),
+    "control_request": _control_request,
     "control_response": _control_response,
     "system": _system,
     "rate_limit_event": _rate_limit,

@@ -64,6 +64,14 @@ def assistant(content: Sequence[Mapping[str, Json]]) -> bytes:
     )
 
 
+def tool_result(request_id: str, call: Json, texts: Sequence[str]) -> bytes:
+    """Answer a tool call that the program asked for: its ``call`` is the id in that request's MCP message."""
+    result = {"content": [{"type": "text", "text": text} for text in texts]}
+    message = {"jsonrpc": "2.0", "id": call, "result": result}
+    response = {"subtype": "success", "request_id": request_id, "response": {"mcp_response": message}}
+    return serialize({"type": "control_response", "response": response})
+
+
 def _manifest(tools: Sequence[Mapping[str, Json]]) -> Json:
     server = {"name": TOOL_SERVER, "version": "1"}
     capabilities: Json = {"tools": {}}

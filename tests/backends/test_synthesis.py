@@ -64,6 +64,7 @@ from cca.model import (
     ToolUse,
     UserTurn,
 )
+from cca.parking import fresh
 from cca.prices import prices_of
 from cca.store.turns import Answered, answer_row
 
@@ -79,7 +80,7 @@ async def replayed(archive: Archive) -> tuple[Message, Finished]:
     message, last = Message(), None
     async with trio.open_nursery() as nursery:
         conversation = conversation_of(transcript.header.request)
-        nursery.start_soon(converse, backend, conversation, DEADLINES, lambda: 0.0, sender)
+        nursery.start_soon(converse, fresh(backend, conversation, lambda: 0.0), DEADLINES, sender)
         async for told in events:
             last = told.event
             message.take(last)

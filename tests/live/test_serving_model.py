@@ -9,6 +9,7 @@ from live_inside import open_inside, until
 
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.model import Json, Told
+from cca.parking import fresh
 
 pytestmark = pytest.mark.live
 
@@ -68,7 +69,7 @@ async def test_a_client_that_reads_nothing_does_not_let_the_program_go_on() -> N
     async with open_inside() as server, trio.open_nursery() as nursery:
         deadlines = Deadlines(first_event=20, silence=20, answer=20)
         question = prompt("[[stop max_tokens]] one two three")
-        nursery.start_soon(converse, server.backend, question, deadlines, time.time, sender)
+        nursery.start_soon(converse, fresh(server.backend, question, time.time), deadlines, sender)
         with trio.move_on_after(2.0):
             await until(lambda: len(asked(server.model)) > 1)
         nursery.cancel_scope.cancel()

@@ -19,6 +19,7 @@ from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, Told
+from cca.parking import fresh
 from cca.web import sse
 from tools.cases import CASES
 
@@ -50,7 +51,7 @@ async def answer(recording: Recording) -> list[Event]:
     conversation = conversation_of(recording.request)
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(converse, backend, conversation, DEADLINES, lambda: 0.0, sender)
+        nursery.start_soon(converse, fresh(backend, conversation, lambda: 0.0), DEADLINES, sender)
         return [told.event async for told in events]
 
 
