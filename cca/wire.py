@@ -73,8 +73,8 @@ def strict_converter() -> Converter:
     return converter
 
 
-def tagged(converter: Converter, tag: str, kinds: Mapping[str, type[Body]]) -> Hook:
-    """Return a hook for a union of objects that their ``tag`` tells apart."""
+def tagged(converter: Converter, tag: str, kinds: Mapping[str, type[Body]], other: type[Body] | None = None) -> Hook:
+    """Return a hook for a union of objects that their ``tag`` tells apart: one of no known tag is an ``other``."""
 
     def hook(value: Json, _: Any) -> Any:
         if not isinstance(value, dict):
@@ -82,10 +82,11 @@ def tagged(converter: Converter, tag: str, kinds: Mapping[str, type[Body]]) -> H
         if tag not in value:
             raise Fault("is missing", code="missing_required_parameter", path=f".{tag}")
         name = value[tag]
-        if not isinstance(name, str) or name not in kinds:
+        kind = kinds.get(name, other) if isinstance(name, str) else None
+        if kind is None:
             known = ", ".join(kinds)
             raise Fault(f"is {_quoted(name)}, and must be one of: {known}", code="invalid_value", path=f".{tag}")
-        return converter.structure(value, kinds[name])
+        return converter.structure(value, kind)
 
     return hook
 
