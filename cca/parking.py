@@ -12,7 +12,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import orjson
 import trio
@@ -23,7 +23,7 @@ from cca.backends.transcript import request_json
 from cca.claude.dialogue import Dialogue
 from cca.claude.lines import LineFramer
 from cca.message import Message
-from cca.model import AssistantPart, AssistantTurn, Conversation, Text, ToolResult, ToolUse, UserTurn
+from cca.model import AssistantPart, AssistantTurn, Conversation, Text, ToolResult, ToolUse
 
 log = logging.getLogger(__name__)
 
@@ -98,34 +98,29 @@ class Parking:
                 yield
             finally:
                 self._nursery = None
+                self._parked.clear()
                 nursery.cancel_scope.cancel()
 
     @property
     def parked(self) -> int:
         return len(self._parked)
 
-    def talk(self, owner: str, conversation: Conversation) -> AbstractAsyncContextManager[Talk]:
+    @asynccontextmanager
+    async def talk(self, owner: str, conversation: Conversation) -> AsyncIterator[Talk]:
         """Own a process for ``conversation``: one that waits for just what it adds, or a fresh one.
 
-        Entering raises ``Unavailable`` when there is none to be had. Cancelling kills it, and leaving does, but for
-        one that stays.
+        Raise ``Unavailable`` when there is none to be had. Cancelling kills it, and leaving does, but for one that
+        stays.
         """
         bay = self._take(owner, conversation)
         if bay is not None:
             bay.talk.go_on(conversation)
-            return self._with(owner, conversation, bay)
-        if self._nursery is None or self.most == 0 or not _may_stay(conversation):
-            return fresh(self.backend, conversation, self.now)
-        return self._begun(owner, conversation, self._nursery)
-
-    @asynccontextmanager
-    async def _begun(self, owner: str, conversation: Conversation, nursery: trio.Nursery) -> AsyncIterator[Talk]:
-        bay = await nursery.start(self._hold, conversation)
-        async with self._with(owner, conversation, bay) as talk:
-            yield talk
-
-    @asynccontextmanager
-    async def _with(self, owner: str, conversation: Conversation, bay: _Bay) -> AsyncIterator[Talk]:
+        elif self._nursery is not None and self.most and _may_stay(conversation):
+            bay = await self._nursery.start(self._hold, conversation)
+        else:
+            async with fresh(self.backend, conversation, self.now) as talk:
+                yield talk
+            return
         stays = False
         try:
             yield bay.talk
@@ -170,13 +165,18 @@ class Parking:
     def _take(self, owner: str, conversation: Conversation) -> _Bay | None:
         """Return the process that waits for what ends ``conversation``."""
         *before, last = conversation.turns
-        if not self._parked or not before or not isinstance(last, UserTurn):
+        if not self._parked or not before or not any(isinstance(part, ToolResult) for part in last.content):
             return None
-        if not all(isinstance(part, ToolResult) for part in last.content):
+        place = _Place(owner, _digest(evolve(conversation, turns=tuple(before))))
+        bay = self._parked.get(place)
+        if bay is None:
             return None
-        bay = self._parked.pop(_Place(owner, _digest(evolve(conversation, turns=tuple(before)))), None)
-        if bay is not None:
-            bay.waiting.cancel()
+        if not bay.talk.dialogue.takes(last):
+            # The conversation goes on, and not with this process.
+            self._let_go(place)
+            return None
+        del self._parked[place]
+        bay.waiting.cancel()
         return bay
 
     async def _wait(self, place: _Place, bay: _Bay) -> None:

@@ -64,10 +64,15 @@ from cca.model import (
     ToolCallDelta,
     ToolCallStarted,
     ToolResult,
+    Turn,
     Usage,
 )
 
 SYNTHETIC = "<synthetic>"
+
+LONGEST_RESULT = 20_000
+"""Characters. A longer one, told to a process that waits for it, is counted by the API, or saved to a file in place of
+being told."""
 
 STOP_REASONS: Mapping[str, StopReason] = {
     "end_turn": "end_turn",
@@ -169,6 +174,11 @@ class Dialogue:
         """Return what to write first."""
         self._batches.extend(script(self.conversation))
         return self._say()
+
+    def takes(self, turn: Turn) -> bool:
+        """Whether ``turn`` is the results of the ``calls``, and such that they reach the model as they are here."""
+        results = [part for part in turn.content if isinstance(part, ToolResult) and _is_plain(part)]
+        return len(results) == len(turn.content) and {result.tool_use_id for result in results} == self.calls
 
     def resume(self, conversation: Conversation) -> bytes:
         """Return what answers the ``calls`` with the results that end ``conversation``, as far as it was asked for."""
@@ -405,6 +415,13 @@ class Dialogue:
     def _fail(self, error: CcaError) -> Step:
         self.phase = Over()
         return Step(events=(Failed(error),))
+
+
+def _is_plain(result: ToolResult) -> bool:
+    """Whether the program passes a result on unchanged: it has words of its own for one that is empty, or too long."""
+    texts = [part.text for part in result.content if isinstance(part, Text) and part.text.strip()]
+    size = sum(len(text) for text in texts)
+    return not result.is_error and len(texts) == len(result.content) and 0 < size <= LONGEST_RESULT
 
 
 def _ends(message: WholeMessage, line: Line) -> bool:

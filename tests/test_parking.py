@@ -1,0 +1,294 @@
+"""Processes that wait for tool results, and who gets them: with processes in memory that do as a test says."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import trio
+from attrs import evolve
+
+from cca.backends import Exit
+from cca.errors import Unavailable
+from cca.exchange import CHANNEL_SIZE, Deadlines, converse
+from cca.message import Message
+from cca.model import (
+    AssistantTurn,
+    Conversation,
+    Failed,
+    Image,
+    ResultPart,
+    Sampling,
+    Text,
+    Told,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+    UserTurn,
+)
+from cca.parking import Parking
+from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed, streamed
+
+DEADLINES = Deadlines(first_event=120, silence=300, answer=1800)
+PATIENCE = 300
+TOOL = Tool("look", "Look.", {"type": "object"})
+ASKED = Conversation("sonnet", (UserTurn((Text("Look twice."),)),), tools=(TOOL,))
+
+STOPPED = streamed("message_delta", delta={"stop_reason": "tool_use"}, usage={"output_tokens": 3})
+
+
+def calling(id: str, name: str = "look") -> bytes:  # noqa: A002 - the wire's word
+    return streamed("content_block_start", content_block={"type": "tool_use", "id": id, "name": name, "input": {}})
+
+
+def wanted(id: str, call: int) -> bytes:  # noqa: A002 - the wire's word
+    """Return the program's request for the result of a call."""
+    params = {"name": "look", "arguments": {}, "_meta": {"claudecode/toolUseId": id}}
+    message = {"method": "tools/call", "params": params, "jsonrpc": "2.0", "id": call}
+    return printed(
+        type="control_request",
+        request_id=f"r{call}",
+        request={"subtype": "mcp_message", "server_name": "c", "message": message},
+    )
+
+
+CALLS: list[Action] = [START, piece("I "), piece("look."), calling("a"), wanted("a", 1), calling("b"), STOPPED]
+GOES_ON: list[Action] = [START, piece("Two birds."), END]
+ANEW: list[Action] = [REMEMBERED, START, piece("Anew."), END, Hang()]
+LOOKS: list[Action] = [*CALLS, wanted("b", 2), Answered(2), *GOES_ON, Hang()]
+
+
+def following(*results: tuple[str, tuple[ResultPart, ...]], said: Sequence[str] = ("I look.",)) -> Conversation:
+    calls = (ToolUse("a", "look", {}), ToolUse("b", "look", {}))
+    answer = AssistantTurn((*map(Text, said), *calls))
+    given = UserTurn(tuple(ToolResult(id, content) for id, content in results))  # noqa: A001 - the wire's word
+    return evolve(ASKED, turns=(*ASKED.turns, answer, given))
+
+
+BOTH = (("a", (Text("One bird."),)), ("b", (Text("Another."),)))
+FOLLOWING = following(*BOTH)
+
+
+def parking(backend: FakeBackend, most: int = 4) -> Parking:
+    return Parking(backend, most, PATIENCE, lambda: 1e9)
+
+
+async def said(parked: Parking, conversation: Conversation, owner: str = "ann") -> Message:
+    """Return the answer to ``conversation``; raise its failure."""
+    sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
+    message, failed = Message(), None
+    async with trio.open_nursery() as nursery, receiver:
+        nursery.start_soon(converse, parked.talk(owner, conversation), DEADLINES, sender)
+        async for told in receiver:
+            failed = told.event if isinstance(told.event, Failed) else None
+            message.take(told.event)
+    if failed is not None:
+        raise failed.error
+    return message
+
+
+async def test_results_are_told_to_the_process_that_waits_for_them(autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    async with parked.opened():
+        assert [call.id for call in (await said(parked, ASKED)).calls] == ["a", "b"]
+        assert (backend.alive, parked.parked) == (1, 1)
+        assert (await said(parked, FOLLOWING)).said == "Two birds."
+        assert (backend.alive, parked.parked) == (0, 0)
+    [process] = backend.processes
+    assert [text in process.written[1] for text in (b'"id":1', b"One bird.", b'"request_id":"r1"')] == [True] * 3
+    assert b"Another." in b"".join(process.written[2:])
+
+
+async def test_what_the_program_asks_for_late_is_answered_when_it_does(autojump_clock: trio.testing.MockClock) -> None:
+    late = [*CALLS, Answered(2), wanted("b", 2), Answered(3), *GOES_ON]
+    backend = FakeBackend(late)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        assert (await said(parked, FOLLOWING)).said == "Two birds."
+    assert b"Another." in backend.processes[0].written[2]
+
+
+async def test_the_answer_to_results_may_call_again(autojump_clock: trio.testing.MockClock) -> None:
+    again = [*CALLS, wanted("b", 2), Answered(2), START, calling("c"), STOPPED, wanted("c", 3), Answered(4), *GOES_ON]
+    backend = FakeBackend(again)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        assert [call.id for call in (await said(parked, FOLLOWING)).calls] == ["c"]
+        third = (AssistantTurn((ToolUse("c", "look", {}),)), UserTurn((ToolResult("c", (Text("A third."),)),)))
+        assert (await said(parked, evolve(FOLLOWING, turns=(*FOLLOWING.turns, *third)))).said == "Two birds."
+    assert len(backend.processes) == 1
+
+
+@pytest.mark.parametrize(
+    ("conversation", "owner"),
+    [
+        pytest.param(FOLLOWING, "bob", id="of another owner"),
+        pytest.param(following(*BOTH, said=("I looked.",)), "ann", id="whose history was edited"),
+        pytest.param(evolve(FOLLOWING, system=("Be brief.",)), "ann", id="with another system prompt"),
+        pytest.param(evolve(FOLLOWING, model="opus"), "ann", id="of another model"),
+        pytest.param(evolve(FOLLOWING, tools=(TOOL, evolve(TOOL, name="hear"))), "ann", id="with another tool"),
+        pytest.param(evolve(FOLLOWING, sampling=Sampling(effort="low")), "ann", id="sampled otherwise"),
+        pytest.param(evolve(FOLLOWING, tool_choice=ToolChoice("none")), "ann", id="with another choice of tools"),
+        pytest.param(following(BOTH[0]), "ann", id="with a result missing"),
+        pytest.param(following(*BOTH, ("c", (Text("x"),))), "ann", id="with a result too many"),
+        pytest.param(following(("a", ()), BOTH[1]), "ann", id="with an empty result"),
+        pytest.param(following(("a", (Text(" \n"),)), BOTH[1]), "ann", id="with a result of white space"),
+        pytest.param(following(("a", (Text("x" * 20_001),)), BOTH[1]), "ann", id="with a long result"),
+        pytest.param(following(("a", (Image(url="https://x/y.png"),)), BOTH[1]), "ann", id="with a picture"),
+    ],
+)
+async def test_a_request_gets_a_fresh_process(
+    conversation: Conversation, owner: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        backend.actions = ANEW
+        assert (await said(parked, conversation, owner)).said == "Anew."
+    assert (len(backend.processes), backend.alive) == (2, 0)
+
+
+async def test_more_said_beside_the_results_gets_a_fresh_process(autojump_clock: trio.testing.MockClock) -> None:
+    *before, last = FOLLOWING.turns
+    assert isinstance(last, UserTurn)
+    more = evolve(FOLLOWING, turns=(*before, UserTurn((*last.content, Text("Be quick.")))))
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        backend.actions = ANEW
+        assert (await said(parked, more)).said == "Anew."
+        await trio.testing.wait_all_tasks_blocked()
+        # The conversation has gone on without the one that waited.
+        assert (len(backend.processes), backend.alive) == (2, 0)
+
+
+async def test_however_an_answers_text_is_cut_it_is_the_same(autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        assert (await said(parked, following(*BOTH, said=("I", " look.")))).said == "Two birds."
+    assert len(backend.processes) == 1
+
+
+@pytest.mark.parametrize(
+    "conversation",
+    [
+        pytest.param(evolve(ASKED, tool_choice=ToolChoice("any")), id="a choice that is forced"),
+        pytest.param(evolve(ASKED, sampling=Sampling(max_tokens=9)), id="a limit of tokens"),
+        pytest.param(evolve(ASKED, output_schema={"type": "object"}), id="a schema"),
+        pytest.param(evolve(ASKED, tools=()), id="no tools"),
+    ],
+)
+async def test_with_this_no_process_stays(conversation: Conversation, autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, conversation)
+        assert backend.alive == 0
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        pytest.param([START, piece("Hm."), END, Hang()], id="an answer without calls"),
+        pytest.param([START, calling("a", "Bash"), STOPPED, Hang()], id="a call of a tool that is not on offer"),
+    ],
+)
+async def test_after_this_no_process_stays(actions: Sequence[Action], autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend(actions)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        assert (backend.alive, parked.parked) == (0, 0)
+
+
+async def test_a_process_that_nobody_comes_for_is_let_go_in_time(autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend([*CALLS, Hang()])
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        await trio.sleep(PATIENCE - 1)
+        assert backend.alive == 1
+        await trio.sleep(2)
+        assert (backend.alive, parked.parked) == (0, 0)
+
+
+async def test_the_one_that_waits_longest_makes_room(autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend([*CALLS, Hang()])
+    parked = parking(backend, most=2)
+    async with parked.opened():
+        for system in ("one", "two", "three"):
+            await said(parked, evolve(ASKED, system=(system,)))
+        await trio.testing.wait_all_tasks_blocked()
+        assert (backend.alive, parked.parked) == (2, 2)
+        backend.actions = ANEW
+        assert (await said(parked, evolve(FOLLOWING, system=("one",)))).said == "Anew."
+
+
+async def test_a_process_that_ends_while_it_waits_is_not_given_to_anybody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    backend = FakeBackend([*CALLS, Exit(1)])
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        await trio.sleep(1)
+        assert (backend.alive, parked.parked) == (0, 0)
+
+
+async def test_all_are_killed_when_the_room_is_left(autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend([*CALLS, Hang()])
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+    assert (backend.alive, parked.parked) == (0, 0)
+
+
+async def test_without_the_room_nothing_stays(autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend([*CALLS, Hang()])
+    await said(parking(backend), ASKED)
+    assert backend.alive == 0
+
+
+async def test_a_process_that_cannot_be_started_is_told_to_its_request() -> None:
+    def missing() -> None:
+        raise Unavailable("There is no such program.")
+
+    parked = parking(FakeBackend(start=missing))
+    async with parked.opened():
+        with pytest.raises(Unavailable):
+            await said(parked, ASKED)
+
+
+async def test_a_fault_at_its_end_is_logged_and_nobody_elses(
+    caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    def broken() -> None:
+        raise ValueError("x")
+
+    parked = parking(FakeBackend([START, piece("Hm."), END], end=broken))
+    async with parked.opened():
+        assert (await said(parked, ASKED)).said == "Hm."
+    assert "a process that had answered" in caplog.text
+
+
+@pytest.mark.parametrize("resumed", [False, True], ids=["fresh", "that waited"])
+async def test_a_client_that_leaves_takes_its_process_along(
+    resumed: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    slowly: list[Action] = [START, Pause(100), piece("a")]
+    backend = FakeBackend([*CALLS, wanted("b", 2), Answered(2), *slowly] if resumed else slowly)
+    parked = parking(backend)
+    async with parked.opened():
+        if resumed:
+            await said(parked, ASKED)
+        with trio.move_on_after(50) as left:
+            await said(parked, FOLLOWING if resumed else ASKED)
+        assert left.cancelled_caught
+        assert (backend.alive, len(backend.processes)) == (0, 1)
