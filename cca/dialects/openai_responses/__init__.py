@@ -1,1 +1,16 @@
 """OpenAI's Responses API."""
+
+from cca.dialects.contract import Dialect
+from cca.dialects.openai import refusal
+from cca.dialects.openai_responses.request import decode
+from cca.dialects.openai_responses.resource import response
+from cca.dialects.openai_responses.stream import ResponseEncoder
+
+OPENAI_RESPONSES = Dialect(
+    name="openai_responses",
+    path="/v1/responses",
+    decode=decode,
+    stream=ResponseEncoder,
+    whole=response,
+    refusal=refusal,
+)
