@@ -65,6 +65,14 @@ def choices_usage(usages: Sequence[Usage]) -> Usage:
     )
 
 
+def read_choices(n: int | None, most: int) -> int:
+    """Return how many choices an answer is to have. Raise ``BadRequest`` for none, or for more than there may be."""
+    if n is not None and not 1 <= n <= most:
+        text = f"n must be from 1 to {most}, and is {n}; send the request again for more, or raise CCA_CHOICES."
+        raise BadRequest(text, param="n", code="invalid_value")
+    return 1 if n is None else n
+
+
 def read_metadata(value: Json, path: str = "metadata") -> Mapping[str, str]:
     """Return what a client notes beside an answer. Raise ``BadRequest`` for more than OpenAI's schema has room for."""
     if value is None:

@@ -28,13 +28,17 @@ _ID = re.compile(r"[a-zA-Z0-9_-]{1,200}")
 
 def function_tool(name: str, description: str | None, parameters: Json, strict: bool | None, path: str) -> Tool:  # noqa: FBT001 - as the wire has it
     """Return a function. ``path`` is that of the object with its name. Raise ``BadRequest`` for one that is none."""
-    if not _NAME.fullmatch(name):
-        where = f"{path}.name"
-        text = f"{where} is {name[:80]!r}; use 1 to 64 letters, digits, underscores and dashes."
-        raise BadRequest(text, param=where, code="invalid_value")
+    check_name(name, f"{path}.name")
     given = {"type": "object", "properties": {}} if parameters in (None, {}) else parameters
     schema = object_schema(given, f"{path}.parameters", stated=False)
     return Tool(name, description or "", schema, strict)
+
+
+def check_name(name: str, path: str) -> None:
+    """Raise ``BadRequest`` for what is no name of a function."""
+    if not _NAME.fullmatch(name):
+        text = f"{path} is {name[:80]!r}; use 1 to 64 letters, digits, underscores and dashes."
+        raise BadRequest(text, param=path, code="invalid_value")
 
 
 def offered(tools: Iterable[tuple[str, Tool]], path: str) -> tuple[Tool, ...]:

@@ -20,13 +20,43 @@ class TextPart(Body):
 
 
 @frozen(kw_only=True)
-class UnservedPart(Body):
-    """A part of a kind that is known and not served; its ``type`` says which."""
+class RefusalPart(Body):
+    type: str
+    refusal: str
 
+
+@frozen(kw_only=True)
+class ImageUrl(Body):
+    url: str
+    detail: str | None = None
+
+
+@frozen(kw_only=True)
+class ImagePart(Body):
+    type: str
+    image_url: ImageUrl
+
+
+@frozen(kw_only=True)
+class File(Body):
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+@frozen(kw_only=True)
+class FilePart(Body):
+    type: str
+    file: File
+
+
+@frozen(kw_only=True)
+class AudioPart(Body):
     type: str
 
 
-Parts: TypeAlias = tuple[TextPart | UnservedPart, ...]
+Part: TypeAlias = TextPart | RefusalPart | ImagePart | FilePart | AudioPart
+Parts: TypeAlias = tuple[Part, ...]
 Content: TypeAlias = str | Parts
 Stop: TypeAlias = str | tuple[str, ...]
 
@@ -44,18 +74,78 @@ class UserMessage(Body):
 
 
 @frozen(kw_only=True)
+class Called(Body):
+    name: str
+    arguments: str | None = None
+
+
+@frozen(kw_only=True)
+class FunctionToolCall(Body):
+    id: str
+    type: str
+    function: Called
+
+
+@frozen(kw_only=True)
+class OtherCall(Body):
+    """A call of a tool that is no function; its ``type`` says what it is."""
+
+    type: str
+
+
+ToolCall: TypeAlias = FunctionToolCall | OtherCall
+
+
+@frozen(kw_only=True)
 class AssistantMessage(Body):
     role: str
     content: Content | None = None
+    refusal: str | None = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    function_call: Called | None = None
 
 
 @frozen(kw_only=True)
 class ToolMessage(Body):
     role: str
-    tool_call_id: str | None = None
+    tool_call_id: str
+    content: Content
 
 
-Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+@frozen(kw_only=True)
+class FunctionMessage(Body):
+    """The result of a ``function_call``: the deprecated form of a ``ToolMessage``."""
+
+    role: str
+    name: str
+    content: Content | None = None
+
+
+Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
+
+
+@frozen(kw_only=True)
+class Function(Body):
+    name: str
+    description: str | None = None
+    parameters: Json = None
+    strict: bool | None = None
+
+
+@frozen(kw_only=True)
+class FunctionTool(Body):
+    type: str
+    function: Function
+
+
+@frozen(kw_only=True)
+class OtherTool(Body):
+    """A tool that is no function; its ``type`` says what it is."""
+
+    type: str
+
+
+Tool: TypeAlias = FunctionTool | OtherTool
 
 
 @frozen(kw_only=True)
@@ -75,25 +165,23 @@ class ChatRequest(Body):
     temperature: float | None = None
     top_p: float | None = None
     reasoning_effort: str | None = None
-
-
-def _converter() -> Converter:
-    converter = strict_converter()
-    unions: dict[Any, Hook] = {
-        TextPart | UnservedPart: tagged(converter, "type", PARTS),
-        Message: tagged(converter, "role", MESSAGES),
-        Content: text_or_array(converter, Parts),
-        Stop: text_or_array(converter, tuple[str, ...]),
-    }
-    for union, hook in unions.items():
-        converter.register_structure_hook(union, hook)
-        converter.register_structure_hook(union | None, or_null(hook))
-    return converter
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: Json = None
+    parallel_tool_calls: bool | None = None
+    functions: tuple[Function, ...] | None = None
+    function_call: Json = None
+    response_format: Json = None
+    n: int | None = None
+    store: bool | None = None
+    metadata: Json = None
 
 
 PARTS: Mapping[str, type[Body]] = {
     "text": TextPart,
-    **dict.fromkeys(("refusal", "image_url", "file", "input_audio"), UnservedPart),
+    "image_url": ImagePart,
+    "file": FilePart,
+    "refusal": RefusalPart,
+    "input_audio": AudioPart,
 }
 
 MESSAGES: Mapping[str, type[Body]] = {
@@ -102,8 +190,25 @@ MESSAGES: Mapping[str, type[Body]] = {
     "user": UserMessage,
     "assistant": AssistantMessage,
     "tool": ToolMessage,
-    "function": ToolMessage,
+    "function": FunctionMessage,
 }
+
+
+def _converter() -> Converter:
+    converter = strict_converter()
+    unions: dict[Any, Hook] = {
+        Part: tagged(converter, "type", PARTS),
+        Message: tagged(converter, "role", MESSAGES),
+        ToolCall: tagged(converter, "type", {"function": FunctionToolCall}, OtherCall),
+        Tool: tagged(converter, "type", {"function": FunctionTool}, OtherTool),
+        Content: text_or_array(converter, Parts),
+        Stop: text_or_array(converter, tuple[str, ...]),
+    }
+    for union, hook in unions.items():
+        converter.register_structure_hook(union, hook)
+        converter.register_structure_hook(union | None, or_null(hook))
+    return converter
+
 
 _CONVERTER = _converter()
 

@@ -1,29 +1,44 @@
-"""A chat completion request to a conversation."""
+"""A chat completion request to conversations, one a choice."""
 
 from collections.abc import Iterator, Mapping
 
-from cca.dialects.contract import Ask, Terms
+from cca.dialects.contract import Ask, Keeping, Terms
+from cca.dialects.openai import read_choices, read_metadata
 from cca.dialects.openai_chat.body import ChatRequest, read
-from cca.dialects.openai_chat.fields import check, check_message
-from cca.dialects.openai_chat.turns import read_turns, unheard
+from cca.dialects.openai_chat.fields import check
+from cca.dialects.openai_chat.tools import read_offer
+from cca.dialects.openai_chat.turns import read_messages
+from cca.dialects.openai_format import output_schema
 from cca.dialects.openai_sampling import Wishes, read_sampling
+from cca.dialects.schemas import check_depth
 from cca.model import Conversation, Json
+
+FUNCTIONS = "functions"
+"""Whether the answer is to have its call in the deprecated form, in an ask's ``echo``."""
 
 
 def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
     """Return what a body asks for. Raise ``BadRequest`` or, for its model, ``NotFound``; nothing was started then."""
     request = read(body)
-    catalogue = terms.catalogue
     ignored = [*check(request.extra), *_ignored_inside(request)]
-    model = catalogue.resolve(request.model)
-    entry = catalogue.entry(model)
-    sampling, untaken = read_sampling(_wishes(request), thinking_off=entry is not None and entry.thinking_off)
-    system, turns = read_turns(request.messages)
+    model = terms.catalogue.resolve(request.model)
+    choices = read_choices(request.n, terms.choices)
+    schema = output_schema(request.response_format, "response_format", nested=True)
+    offer = read_offer(request)
+    entry = terms.catalogue.entry(model)
+    sampling, untaken = read_sampling(
+        _wishes(request), thinking_off=entry is not None and entry.thinking_off, forced=offer.choice.forced
+    )
+    heard = read_messages(request.messages)
+    conversation = Conversation(model, heard.turns, heard.system, offer.tools, sampling, offer.choice, schema)
     return Ask(
-        (Conversation(model, turns, system, sampling=sampling),),
+        (conversation,) * choices,
         stream=bool(request.stream),
-        ignored=(*ignored, *untaken, *unheard(request.messages)),
+        ignored=(*ignored, *offer.ignored, *untaken, *heard.ignored),
         include_usage=bool(request.stream_options and request.stream_options.include_usage),
+        keeping=_keeping(request, body),
+        results=heard.results,
+        echo={FUNCTIONS: bool(request.functions)},
     )
 
 
@@ -38,9 +53,22 @@ def _wishes(request: ChatRequest) -> Wishes:
     )
 
 
+def _keeping(request: ChatRequest, body: Mapping[str, Json]) -> Keeping:
+    notes = read_metadata(request.metadata)
+    if not request.store:
+        return Keeping()
+    # They are kept as they were sent, with all that has no effect in them.
+    check_depth(body["messages"], "messages")
+    return Keeping(store=True, input=tuple(body["messages"]), metadata=notes)
+
+
 def _ignored_inside(request: ChatRequest) -> Iterator[str]:
     if request.stream_options is not None:
         yield from (f"stream_options.{name}" for name in request.stream_options.extra)
-    for position, message in enumerate(request.messages):
-        for name in check_message(message.extra, f"messages[{position}]"):
-            yield f"messages.{name}"
+    if request.metadata and not request.store:
+        yield "metadata"
+    match request.response_format:
+        case {"json_schema": {"description": str()}}:
+            yield "response_format.json_schema.description"
+        case _:
+            pass

@@ -1,140 +1,184 @@
 """The messages of a chat completion request, as a system prompt and turns that alternate."""
 
-from collections.abc import Iterator
-from itertools import groupby
-from typing import assert_never
+from collections.abc import Callable, Iterator
+from typing import TypeVar, assert_never
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from cca.dialects.openai_chat.body import (
     AssistantMessage,
+    Called,
     Content,
+    FunctionMessage,
+    FunctionToolCall,
     Message,
+    Part,
     SystemMessage,
-    TextPart,
+    ToolCall,
     ToolMessage,
-    UnservedPart,
     UserMessage,
 )
-from cca.dialects.openai_chat.fields import NOT_YET
+from cca.dialects.openai_chat.fields import check_message
+from cca.dialects.openai_chat.parts import parts_of, shown, spoken, unheard, written
+from cca.dialects.openai_tools import CallIds, arguments_of, check_name
+from cca.dialects.openai_turns import Said, turns_of
+from cca.dialects.pairing import unanswered
 from cca.errors import BadRequest
-from cca.model import AssistantTurn, Text, Turn, UserTurn
+from cca.model import AssistantPart, AssistantTurn, ResultPart, Text, ToolResult, ToolUse, Turn, UserPart, UserTurn
+
+T = TypeVar("T", bound=ResultPart)
 
 
 @frozen
-class Said:
-    """A message that says something, and where it stood."""
+class Heard:
+    """What the messages come to. ``results`` are the places of tool results; ``ignored`` names what has no effect."""
 
-    position: int
-    role: type[Turn]
-    texts: tuple[Text, ...]
+    system: tuple[str, ...]
+    turns: tuple[Turn, ...]
+    results: dict[str, str]
+    ignored: tuple[str, ...]
 
 
-def read_turns(messages: tuple[Message, ...]) -> tuple[tuple[str, ...], tuple[Turn, ...]]:
-    """Return the system prompt, as blocks, and the turns: neighbours of one role joined, each text a block of its own.
+def read_messages(messages: tuple[Message, ...]) -> Heard:
+    """Return what the messages come to. Raise ``BadRequest`` for what Claude cannot take, and an order of no answer."""
+    reader = Reader()
+    said = [each for position, message in enumerate(messages) for each in reader.read(position, message)]
+    _check_last(messages, said)
+    turns = turns_of(said)
+    lonely = unanswered(turns)
+    if lonely is not None:
+        path = reader.calls[lonely]
+        text = f"{path} is a call that no message right after it has the result of; send that, as a tool message."
+        raise BadRequest(text, param=path, code="invalid_value")
+    return Heard(tuple(reader.system), turns, reader.results, tuple(reader.ignored))
 
-    Raise ``BadRequest`` for an order of messages that has no answer.
+
+@define
+class Reader:
+    """Reads messages in their order: a tool's result is of the last call with its id.
+
+    ``calls`` and ``results`` are the places of both in the body, by the ids of the calls.
     """
-    system = tuple(
-        text.text
-        for position, message in enumerate(messages)
-        if isinstance(message, SystemMessage)
-        for text in _texts(message.content, position)
-    )
-    said = [each for position, message in enumerate(messages) for each in _said(position, message)]
-    _check_order(messages, said)
-    joined = groupby(said, key=lambda each: each.role)
-    return system, tuple(role(tuple(text for each in group for text in each.texts)) for role, group in joined)
 
+    system: list[str] = field(factory=list)
+    calls: dict[str, str] = field(factory=dict)
+    results: dict[str, str] = field(factory=dict)
+    ignored: list[str] = field(factory=list)
+    _ids: CallIds = field(factory=CallIds)
+    _begun: bool = False
+    _function: tuple[str, str] | None = None
 
-def unheard(messages: tuple[Message, ...]) -> Iterator[str]:
-    """Name the messages that do not arrive where, or as, they stood."""
-    answered = False
-    for position, message in enumerate(messages):
-        assert not isinstance(message, ToolMessage)  # read_turns refused it
-        yield from _unheard_parts(message.content, position)
-        if not _texts(message.content, position):
-            yield f"messages[{position}] (empty)"
-        elif not isinstance(message, SystemMessage):
-            answered = True
-        elif answered:
+    def read(self, position: int, message: Message) -> Iterator[Said]:
+        """Yield what a message says, if it says something."""
+        path = f"messages[{position}]"
+        self.ignored += (f"messages.{name}" for name in check_message(message.extra, path))
+        match message:
+            case SystemMessage():
+                self._set_up(message, path)
+            case UserMessage(content=content):
+                yield from self._said(path, UserTurn, self._heard(content, path, shown))
+            case AssistantMessage():
+                yield from self._said(path, AssistantTurn, tuple(self._answered(message, path)))
+            case ToolMessage(tool_call_id=id):
+                yield self._result(self._ids.answered(id), message.content, path)
+            case FunctionMessage():
+                yield self._result(self._function_id(message, path), message.content, path)
+            case _:
+                assert_never(message)
+
+    def _set_up(self, message: SystemMessage, path: str) -> None:
+        texts = self._heard(message.content, path, written)
+        self.system += (text.text for text in texts)
+        if not texts:
+            self.ignored.append(f"{path} (empty)")
+        elif self._begun:
             # Claude Code has one system prompt, in front.
-            yield f"messages[{position}] (moved to the front)"
+            self.ignored.append(f"{path} (moved to the front)")
+
+    def _said(self, path: str, role: type[Turn], parts: tuple[UserPart | AssistantPart, ...]) -> Iterator[Said]:
+        if parts:
+            self._begun = True
+            yield Said(path, role, parts)
+        else:
+            self.ignored.append(f"{path} (empty)")
+
+    def _heard(self, content: Content | None, path: str, read: Callable[[Part, str], T]) -> tuple[T, ...]:
+        """Return the parts of a content. White space alone says nothing: Claude's API refuses it."""
+        heard = []
+        for part, where in parts_of(content, f"{path}.content"):
+            this = read(part, where)
+            self.ignored += unheard(part, "messages.content")
+            if not isinstance(this, Text) or this.text.strip():
+                heard.append(this)
+            elif not isinstance(content, str):
+                self.ignored.append(f"{where} (empty)")
+        return tuple(heard)
+
+    def _answered(self, message: AssistantMessage, path: str) -> Iterator[AssistantPart]:
+        yield from self._spoken(message, path)
+        yield from self._made(message, path)
+
+    def _spoken(self, message: AssistantMessage, path: str) -> Iterator[Text]:
+        yield from self._heard(message.content, path, spoken)
+        if message.refusal is not None and message.refusal.strip():
+            yield Text(message.refusal)
+
+    def _made(self, message: AssistantMessage, path: str) -> Iterator[ToolUse]:
+        """Yield the calls of a message. One in the deprecated form has no id: it gets one that tells where it stood."""
+        for index, call in enumerate(message.tool_calls or ()):
+            where = f"{path}.tool_calls[{index}]"
+            made = _function_call(call, where)
+            self.ignored += (f"messages.tool_calls.{name}" for name in made.extra)
+            yield self._call(made.id, made.function, f"{where}.function", where)
+        self._function = None
+        if message.function_call is not None:
+            call_id = path.translate(_ID)
+            self._function = message.function_call.name, call_id
+            where = f"{path}.function_call"
+            yield self._call(call_id, message.function_call, where, where)
+
+    def _call(self, id: str, called: Called, path: str, place: str) -> ToolUse:  # noqa: A002 - the wire's word
+        check_name(called.name, f"{path}.name")
+        made = ToolUse(self._ids.called(id), called.name, arguments_of(called.arguments or "", f"{path}.arguments"))
+        self.calls[made.id] = place
+        return made
+
+    def _function_id(self, message: FunctionMessage, path: str) -> str:
+        """Return the id of the call that the result of a function is of, or one that no call has."""
+        name, call_id = self._function or (None, "")
+        return call_id if name == message.name else path.translate(_ID)
+
+    def _result(self, id: str, content: Content | None, path: str) -> Said:  # noqa: A002 - the wire's word
+        self._begun = True
+        self.results[id] = path
+        parts = self._heard(content, path, shown)
+        if content and not parts:
+            self.ignored.append(f"{path}.content (empty)")
+        return Said(path, UserTurn, (ToolResult(id, parts),))
 
 
-def _unheard_parts(content: Content | None, position: int) -> Iterator[str]:
-    """Name what does not arrive of a message that has parts: those of white space alone, and fields beside a text."""
-    for index, part in enumerate(content) if isinstance(content, tuple) else ():
-        if isinstance(part, TextPart) and not part.text.strip():
-            yield f"messages[{position}].content[{index}] (empty)"
-        yield from (f"messages.content.{name}" for name in part.extra)
+_ID = str.maketrans({"[": "_", "]": None})
+"""Of the path of a message to the id of its call."""
 
 
-def _said(position: int, message: Message) -> Iterator[Said]:
-    match message:
-        case UserMessage(content=content):
-            role: type[Turn] = UserTurn
-        case AssistantMessage(content=content):
-            role = AssistantTurn
-        case ToolMessage():
-            raise _no_call(position)
-        case SystemMessage():
-            return
-        case _:
-            assert_never(message)
-    texts = _texts(content, position)
-    if texts:
-        yield Said(position, role, texts)
+def _function_call(call: ToolCall, path: str) -> FunctionToolCall:
+    if isinstance(call, FunctionToolCall):
+        return call
+    raise BadRequest(
+        f"{path} is a call of type {call.type[:40]!r}, and cca has functions only; send it as a call of a function.",
+        param=f"{path}.type",
+        code="unsupported_value",
+    )
 
 
-def _texts(content: Content | None, position: int) -> tuple[Text, ...]:
-    """Return what a message says. White space alone says nothing: Claude's API refuses it, and Claude Code drops it."""
-    match content:
-        case None:
-            texts = []
-        case str():
-            texts = [content]
-        case _:
-            path = f"messages[{position}].content"
-            texts = [_text(part, f"{path}[{index}]") for index, part in enumerate(content)]
-    return tuple(Text(text) for text in texts if text.strip())
-
-
-def _text(part: TextPart | UnservedPart, path: str) -> str:
-    if isinstance(part, TextPart):
-        return part.text
-    instead = "Claude does not hear; send text." if part.type == "input_audio" else NOT_YET
-    raise BadRequest(f"{path} is a part of type {part.type}: {instead}", param=f"{path}.type", code="unsupported_value")
-
-
-def _check_order(messages: tuple[Message, ...], said: list[Said]) -> None:
-    spoken = [position for position, message in enumerate(messages) if not isinstance(message, SystemMessage)]
-    if spoken and isinstance(messages[spoken[-1]], UserMessage) and (not said or said[-1].position != spoken[-1]):
+def _check_last(messages: tuple[Message, ...], said: list[Said]) -> None:
+    spoke = [position for position, message in enumerate(messages) if not isinstance(message, SystemMessage)]
+    path = f"messages[{spoke[-1]}]" if spoke else ""
+    if spoke and isinstance(messages[spoke[-1]], UserMessage) and (not said or said[-1].path != path):
         raise BadRequest(
             "The last user message has no text; send what is to be answered.",
-            param=f"messages[{spoken[-1]}].content",
+            param=f"{path}.content",
             code="invalid_value",
         )
     if not said:
         raise BadRequest("messages has nothing to answer; send a user message.", param="messages", code="invalid_value")
-    first, last = said[0], said[-1]
-    if last.role is not UserTurn:
-        raise BadRequest(
-            f"messages[{last.position}] is the assistant's and the last to say something, and Claude Code cannot go on "
-            "with an answer that was begun; end with a user message.",
-            param=f"messages[{last.position}]",
-            code="unsupported_value",
-        )
-    if first.role is not UserTurn:
-        raise BadRequest(
-            f"messages[{first.position}] is the assistant's, and a conversation with Claude begins with the user; "
-            "put a user message before it, or its text into the system message.",
-            param=f"messages[{first.position}]",
-            code="unsupported_value",
-        )
-
-
-def _no_call(position: int) -> BadRequest:
-    path = f"messages[{position}]"
-    text = f"{path} is the result of a tool call, and no message before it makes that call."
-    return BadRequest(text, param=path, code="invalid_value")
