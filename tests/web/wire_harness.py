@@ -84,9 +84,13 @@ class FakeProcess:
 
 @define
 class FakeBackend:
-    """Counts the processes that were opened and those that were left again."""
+    """Counts the processes that were opened and those that were left again.
+
+    ``each`` has what the first processes say, one after the other; the rest say what is ``said``.
+    """
 
     said: tuple[Said, ...] = ()
+    each: tuple[tuple[Said, ...], ...] = ()
     start_seconds: float = 0
     end_seconds: float = 0
     fault: Exception | None = None
@@ -109,7 +113,9 @@ class FakeBackend:
             await trio.sleep(self.start_seconds)
             if self.fault is not None:
                 raise self.fault
-            self.processes.append(FakeProcess(deque(self.said)))
+            number = len(self.processes)
+            said = self.each[number] if number < len(self.each) else self.said
+            self.processes.append(FakeProcess(deque(said)))
             yield self.processes[-1]
             with trio.CancelScope(shield=True):
                 await trio.sleep(self.end_seconds)
