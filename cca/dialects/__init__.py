@@ -2,5 +2,6 @@
 
 from cca.dialects.contract import Dialect
 from cca.dialects.openai_chat import OPENAI_CHAT
+from cca.dialects.openai_responses import OPENAI_RESPONSES
 
-DIALECTS: tuple[Dialect, ...] = (OPENAI_CHAT,)
+DIALECTS: tuple[Dialect, ...] = (OPENAI_CHAT, OPENAI_RESPONSES)
