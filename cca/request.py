@@ -8,13 +8,13 @@ what is kept                                  before the client is told of the e
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from typing import Protocol, TypeAlias
 
 import trio
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.dialects.pairing import check_pairs
@@ -26,6 +26,7 @@ from cca.limits.limiter import Grant
 from cca.model import Conversation, Failed, Told
 from cca.service import Service
 from cca.sessions import OpenSession
+from cca.store import stored
 from cca.store.sessions import Name
 from cca.tally import Tally
 
@@ -129,7 +130,7 @@ async def _converse(
     after: AsyncExitStack,
 ) -> None:
     choices = [
-        Asked(conversation if session is None else session.continued(conversation), session, tally)
+        Asked(_continued(request, conversation, session), session, tally)
         for conversation, session, tally in zip(request.ask.conversations, sessions, tallies, strict=True)
     ]
     for asked in choices:
@@ -138,10 +139,11 @@ async def _converse(
     with service.limiter.admit(principal.key_id, principal.limits, sum(each.tokens for each in choices)) as grant:
 
         async def all_choices(answer: Answer) -> None:
+            turn = trio.Lock()
             async with trio.open_nursery() as nursery:
                 for number, asked in enumerate(choices):
                     choice = answer.choice(number, asked.tally.note)
-                    settle = partial(_settle, asked, partial(_charge, grant, tallies))
+                    settle = partial(_settle, request, asked, tallies, turn, partial(_charge, grant, tallies))
                     nursery.start_soon(_choose, service, request, asked, choice, settle, after)
 
         try:
@@ -166,33 +168,64 @@ async def _choose(
         await hold(talk, service.deadlines, choice, settle)
 
 
-@asynccontextmanager
-async def _session(service: Service, request: Request) -> AsyncIterator[OpenSession | None]:
-    owner = request.principal.owner
+def _session(service: Service, request: Request) -> AbstractAsyncContextManager[OpenSession | None]:
+    """Return what owns the session that a choice is kept in, if it is in one."""
+    sessions, keep = service.sessions, service.settings.keep
+    owner, keeping = request.principal.owner, request.ask.keeping
+    if keeping.session is not None:
+        return sessions.conversation(Name(owner, keeping.session))
     if request.session is not None:
-        async with service.sessions.open(Name(owner, request.session)) as session:
-            yield session
-    elif service.settings.keep:
-        yield service.sessions.new(owner)
-    else:
-        yield None
+        return sessions.open(Name(owner, request.session))
+    if keeping.previous is not None:
+        return sessions.going_on(owner, keeping.previous, keep=keep, store=keeping.store)
+    return nullcontext(sessions.new(owner, keep=keep) if keep or keeping.store else None)
 
 
-async def _settle(asked: "Asked", charge: Callable[[], None]) -> None:
+def _continued(request: Request, sent: Conversation, session: OpenSession | None) -> Conversation:
+    instructions = request.ask.keeping.instructions
+    if session is None:
+        return evolve(sent, system=(*instructions, *sent.system))
+    return session.continued(sent, instructions)
+
+
+async def _settle(
+    request: Request, asked: "Asked", tallies: Sequence[Tally], turn: trio.Lock, charge: Callable[[], None]
+) -> None:
     """Commit a choice that is complete: one that cannot be kept has failed. Then charge for the request.
 
     Who has its end may ask again at once, and its process takes a while to be gone.
     """
     tally = asked.tally
-    tally.complete = True
-    if asked.session is not None:
-        try:
-            await asked.session.keep(tally, "completed")
-        except BaseException:
-            # It is not told of its end, and what there is of it is kept as that.
-            tally.complete = False
-            raise
+    # One after the other: the last one is kept with the answer that all of them make, once the others are.
+    async with turn:
+        tally.complete = True
+        if asked.session is not None:
+            try:
+                await asked.session.keep(tally, "completed", _answer_stored(request, asked.session, tallies))
+            except BaseException:
+                # It is not told of its end, and what there is of it is kept as that.
+                tally.complete = False
+                raise
     charge()
+
+
+def _answer_stored(request: Request, session: OpenSession, tallies: Sequence[Tally]) -> stored.Answer | None:
+    """Return what is to be stored of an answer under its own id, when it is complete."""
+    ask, stamp = request.ask, request.stamp
+    if not ask.keeping.store or not all(tally.complete for tally in tallies):
+        return None
+    body = request.dialect.whole(ask, stamp, [tally.message for tally in tallies])
+    return stored.Answer(
+        body["id"],
+        body["object"],
+        stamp.created,
+        body["model"],
+        tallies[0].model,
+        ask.keeping.metadata,
+        session.next_system,
+        ask.keeping.input,
+        body,
+    )
 
 
 def _charge(grant: Grant, tallies: Sequence[Tally], *, complete: bool = False) -> None:
@@ -207,11 +240,10 @@ async def _keep(service: Service, session: OpenSession | None, tally: Tally, *, 
         # What never began is a failure, which the client was told of: it will ask again.
         if session is not None and tally.begun:
             try:
-                await session.keep(tally, tally.status(stream=stream))
+                if await session.keep(tally, tally.status(stream=stream)):
+                    return
             except CcaError as error:
                 log.error("An exchange is not in its session: %s", error)  # noqa: TRY400 - its message says all
-            else:
-                return
         await service.ledger.keep(tally.exchange())
     if scope.cancelled_caught:
         log.error("An exchange was not kept within %.0f s: the database is busy.", KEEP_TIMEOUT)

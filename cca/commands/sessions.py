@@ -135,7 +135,7 @@ def _row(session: Session, name: str) -> tuple[str, ...]:
 
 
 def _object(session: Session, name: str) -> Json:
-    kept = asdict(session, filter=lambda attribute, _: attribute.name not in ("number", "system"))
+    kept = asdict(session, filter=lambda attribute, _: attribute.name not in ("number", "system", "metadata", "lone"))
     return {**kept, "owner": session.owner or None, "key_name": None if session.owner == "" else name}
 
 

@@ -82,4 +82,30 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX text_session ON text (session)",
     ),
     ("CREATE INDEX session_of_all ON session (updated_at, number)",),
+    (
+        # 1 for one that nobody named: it is there for the answers stored in it, and goes with the last of them
+        "ALTER TABLE session ADD COLUMN lone INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE stored (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL,             -- as its body has it
+            owner TEXT NOT NULL,          -- its session's
+            kind TEXT NOT NULL,           -- the object that its body is
+            session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
+            turns INTEGER NOT NULL,       -- of its session, with its answer as the last
+            created_at INTEGER NOT NULL,
+            model TEXT NOT NULL,
+            asked TEXT NOT NULL,          -- the model that the request asked for
+            about INTEGER NOT NULL,       -- its metadata and its system prompt, a JSON object: the text's first piece
+            about_pieces INTEGER NOT NULL,
+            input INTEGER NOT NULL,       -- what its client sent, a JSON array
+            input_pieces INTEGER NOT NULL,
+            body INTEGER NOT NULL,        -- what its client got, a JSON object
+            body_pieces INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX stored_id ON stored (owner, id)",
+        "CREATE INDEX stored_created_at ON stored (owner, kind, created_at, number)",
+        "CREATE INDEX stored_session ON stored (session, turns)",
+    ),
 )

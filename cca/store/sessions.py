@@ -2,12 +2,12 @@
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
 from operator import itemgetter
 
 import orjson
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from cca.errors import Conflict, TooLarge
 from cca.model import Turn
@@ -37,18 +37,23 @@ class Name:
 
 @frozen
 class Session:
-    """Times are in seconds since the epoch; ``expires_after`` in seconds, ``None`` for one that is kept."""
+    """Times are in seconds since the epoch; ``expires_after`` in seconds, ``None`` for one that is kept.
+
+    A ``lone`` one nobody named: it is there for the answers that are stored in it.
+    """
 
     number: int
     owner: str
     id: str
     title: str | None
     system: tuple[str, ...]
+    metadata: Mapping[str, str]
     created_at: float
     updated_at: float
     expires_after: float | None
     expires_at: float | None
     turns: int
+    lone: bool = field(default=False, converter=bool)
 
 
 @frozen
@@ -75,7 +80,7 @@ class Said:
     at: float
 
 
-_SESSION = "number, owner, id, about, about_pieces, created_at, updated_at, expires_after, expires_at, turns"
+_SESSION = "number, owner, id, about, about_pieces, created_at, updated_at, expires_after, expires_at, turns, lone"
 _LIVES = "(expires_at IS NULL OR expires_at > ?)"
 
 
@@ -90,13 +95,17 @@ def find(connection: sqlite3.Connection, name: Name, now: float) -> Session | No
 
 
 def load(
-    connection: sqlite3.Connection, name: Name, now: float, most_bytes: int
+    connection: sqlite3.Connection, name: Name, now: float, most_bytes: int, turns: int = MOST_TURNS
 ) -> tuple[Session, tuple[Turn, ...]] | None:
-    """Return a session and its history. Raise ``TooLarge`` for one of more than ``most_bytes``, before it is read."""
+    """Return a session and its history, that of the first ``turns``.
+
+    Raise ``TooLarge`` for one of more than ``most_bytes``, before it is read.
+    """
     session = find(connection, name, now)
     if session is None:
         return None
-    [pieces] = connection.execute("SELECT sum(pieces) FROM turn WHERE session = ?", [session.number]).fetchone()
+    query = "SELECT sum(pieces) FROM turn WHERE session = ? AND position < ?"
+    [pieces] = connection.execute(query, [session.number, turns]).fetchone()
     [page_size] = connection.execute("PRAGMA page_size").fetchone()
     if (pieces or 0) * page_size > most_bytes:
         raise TooLarge(
@@ -104,25 +113,30 @@ def load(
             "another one, or fork it with fewer turns; or raise CCA_BODY_LIMIT.",
             code="session_too_large",
         )
-    query = f"SELECT position, role, status, piece FROM turn {JOINED} WHERE turn.session = ? ORDER BY position, number"  # noqa: S608 - constants
-    rows = groupby(connection.execute(query, [session.number]), itemgetter(0, 1, 2))
+    query = (
+        f"SELECT position, role, status, piece FROM turn {JOINED} "  # noqa: S608 - constants
+        "WHERE turn.session = ? AND position < ? ORDER BY position, number"
+    )
+    rows = groupby(connection.execute(query, [session.number, turns]), itemgetter(0, 1, 2))
     return session, history((role, status, whole(row[-1] for row in pieces)) for (_, role, status), pieces in rows)
 
 
-def begin(connection: sqlite3.Connection, name: Name, now: float, expires_after: float | None) -> Session:
+def begin(
+    connection: sqlite3.Connection, name: Name, now: float, expires_after: float | None, *, lone: bool = False
+) -> Session:
     """Return a new session. One of that id which has expired goes. Raise ``Conflict`` when there is one already."""
     connection.execute("DELETE FROM session WHERE owner = ? AND id = ? AND expires_at <= ?", [name.owner, name.id, now])
     expires_at = None if expires_after is None else now + expires_after
     try:
         number = connection.execute(
             "INSERT INTO session (owner, id, about, about_pieces, created_at, updated_at, expires_after, expires_at, "
-            "turns) VALUES (?, ?, 0, 0, ?, ?, ?, ?, 0)",
-            [name.owner, name.id, now, now, expires_after, expires_at],
+            "turns, lone) VALUES (?, ?, 0, 0, ?, ?, ?, ?, 0, ?)",
+            [name.owner, name.id, now, now, expires_after, expires_at, lone],
         ).lastrowid
     except sqlite3.IntegrityError:
         raise Conflict(f"There is a session {name.id} already. Choose another id.", code="session_exists") from None
     assert number is not None, "it was just made"
-    return Session(number, name.owner, name.id, None, (), now, now, expires_after, expires_at, 0)
+    return Session(number, name.owner, name.id, None, (), {}, now, now, expires_after, expires_at, 0, lone)
 
 
 def append(connection: sqlite3.Connection, session: Session, said: Said) -> None:
@@ -137,15 +151,11 @@ def append(connection: sqlite3.Connection, session: Session, said: Said) -> None
         ],
     )
     if changed.rowcount != 1:
-        raise Conflict(
-            f"The session {session.id} was changed or deleted while its answer was written, and has not kept it. "
-            "Read it again, and send the request once more.",
-            code="session_changed",
-        )
+        raise _changed(session)
     if said.system != session.system:
         # The title may have been set since the session was read.
-        [now] = _sessions(connection, f"SELECT {_SESSION} FROM session WHERE number = ?", [session.number])  # noqa: S608
-        _describe(connection, session.number, now.title, said.system)
+        now = _by_number(connection, session.number) or session
+        _describe(connection, session.number, now.title, said.system, now.metadata)
     for position, (row, turn_id) in enumerate(zip(said.rows, said.ids, strict=True), session.turns):
         turn = KeptTurn(position, turn_id, row.role, row.content, said.at, said.status, row.answer)
         _add(connection, session.number, turn)
@@ -200,6 +210,26 @@ def position_of(connection: sqlite3.Connection, session: Session, turn_id: str) 
     return None if position is None else int(position)
 
 
+def copy(connection: sqlite3.Connection, source: Session, count: int, target: Session) -> Session:
+    """Give a new session the first ``count`` turns of another one, and return it as it is then.
+
+    Raise ``Conflict`` when they are no longer there as they were.
+    """
+    now = _by_number(connection, source.number)
+    if now is None or (now.owner, now.id, now.created_at) != (source.owner, source.id, source.created_at):
+        raise _changed(source)
+    kept = turns(connection, now, count)
+    if len(kept) < count:
+        raise _changed(source)
+    fill(connection, target, target.title, target.system, kept)
+    return evolve(target, turns=count)
+
+
+def claim(connection: sqlite3.Connection, session: Session) -> None:
+    """Let a session be there for itself: its owner named it."""
+    connection.execute("UPDATE session SET lone = 0 WHERE number = ?", [session.number])
+
+
 def change(connection: sqlite3.Connection, session: Session, title: str | None, expires_after: float | None) -> None:
     """Set a session's title and how long it is kept after it was last used."""
     connection.execute(
@@ -207,11 +237,28 @@ def change(connection: sqlite3.Connection, session: Session, title: str | None, 
         [expires_after, expires_after, session.number],
     )
     if title != session.title:
-        _describe(connection, session.number, title, session.system)
+        _describe(connection, session.number, title, session.system, session.metadata)
+
+
+def label(connection: sqlite3.Connection, session: Session, metadata: Mapping[str, str]) -> None:
+    """Set what its owner says of a session."""
+    _describe(connection, session.number, session.title, session.system, metadata)
 
 
 def remove(connection: sqlite3.Connection, session: Session) -> None:
     connection.execute("DELETE FROM session WHERE number = ?", [session.number])
+
+
+def cut(connection: sqlite3.Connection, number: int, count: int) -> None:
+    """Delete all turns of the session of this number but the first ``count``; without a turn it is deleted, too."""
+    if not count:
+        connection.execute("DELETE FROM session WHERE number = ?", [number])
+        return
+    rows = connection.execute("SELECT content, pieces FROM turn WHERE session = ? AND position >= ?", [number, count])
+    for place in rows.fetchall():
+        drop(connection, Place(*place))
+    connection.execute("DELETE FROM turn WHERE session = ? AND position >= ?", [number, count])
+    connection.execute("UPDATE session SET turns = min(turns, ?) WHERE number = ?", [count, number])
 
 
 def fill(
@@ -224,7 +271,7 @@ def fill(
     """Give a session that was just begun its title, its system prompt and its turns, as they were in another one."""
     for turn in kept:
         _add(connection, session.number, turn)
-    _describe(connection, session.number, title, system)
+    _describe(connection, session.number, title, system, session.metadata)
     connection.execute("UPDATE session SET turns = ? WHERE number = ?", [len(kept), session.number])
 
 
@@ -246,18 +293,37 @@ def _page(
     return list(_sessions(connection, f"{query} ORDER BY updated_at DESC, number DESC LIMIT ?", [*values, limit]))
 
 
+def _by_number(connection: sqlite3.Connection, number: int) -> Session | None:
+    return next(_sessions(connection, f"SELECT {_SESSION} FROM session WHERE number = ?", [number]), None)  # noqa: S608
+
+
+def _changed(session: Session) -> Conflict:
+    return Conflict(
+        f"The session {session.id} was changed or deleted while its answer was written, and has not kept it. "
+        "Read it again, and send the request once more.",
+        code="session_changed",
+    )
+
+
 def _sessions(connection: sqlite3.Connection, query: str, values: list[object]) -> Iterator[Session]:
     for number, owner, session_id, about, pieces, *rest in connection.execute(query, values).fetchall():
         described = orjson.loads(get(connection, Place(about, pieces))) if pieces else {}
         title, system = described.get("title"), tuple(described.get("system", ()))
-        yield Session(number, owner, session_id, title, system, *rest)
+        metadata = described.get("metadata", {})
+        yield Session(number, owner, session_id, title, system, metadata, *rest)
 
 
-def _describe(connection: sqlite3.Connection, number: int, title: str | None, system: tuple[str, ...]) -> None:
-    """Set a session's title and its system prompt."""
+def _describe(
+    connection: sqlite3.Connection,
+    number: int,
+    title: str | None,
+    system: tuple[str, ...],
+    metadata: Mapping[str, str],
+) -> None:
+    """Set a session's title, its system prompt, and what its owner says of it."""
     old = connection.execute("SELECT about, about_pieces FROM session WHERE number = ?", [number]).fetchone()
     drop(connection, Place(*old))
-    new = put(connection, number, orjson.dumps({"title": title, "system": system}).decode())
+    new = put(connection, number, orjson.dumps({"title": title, "system": system, "metadata": metadata}).decode())
     values = [new.first, new.pieces, number]
     connection.execute("UPDATE session SET about = ?, about_pieces = ? WHERE number = ?", values)
 

@@ -13,12 +13,14 @@ from statistics import median
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from cca.store import database as database_module
-from cca.store import sessions
+from cca.store import sessions, stored
 from cca.store.database import PAGE_SIZE, Database, open_database
 from cca.store.exchanges import spending
-from cca.store.sessions import Name, Said
+from cca.store.sessions import Name, Said, Session
+from cca.store.stored import Answer
 from cca.store.text import OVERHEAD, Place, get
 from cca.store.turns import Row
 from cca.store.usage import piece
@@ -90,6 +92,12 @@ def check(path: Path, acknowledged: dict[str, list[str]]) -> None:
     [exchanges] = connection.execute("SELECT count(*) FROM exchange").fetchone()
     [turns] = connection.execute("SELECT count(*) FROM turn").fetchone()
     assert turns == 2 * exchanges
+    answers = connection.execute("SELECT turns, body, body_pieces, id FROM stored").fetchall()
+    assert len(answers) == exchanges
+    assert all(turns % 2 == 0 for turns, *_ in answers)
+    assert [json.loads(get(connection, Place(*place)))["id"] for _, *place, _ in answers] == [
+        row[-1] for row in answers
+    ]
     connection.close()
 
 
@@ -153,6 +161,59 @@ async def test_a_title_that_was_changed_is_in_no_file(journal: str, tmp_path: Pa
         assert CANARY not in found_in(tmp_path)
 
 
+def answer(answer_id: str, text: str = "a") -> Answer:
+    return Answer(answer_id, "response", 1, "m", "m", {"k": text}, (text,), [text], {"id": answer_id, "said": text})
+
+
+@pytest.mark.parametrize("lone", [True, False], ids=["with its session", "alone"])
+async def test_a_stored_answer_that_was_deleted_is_in_no_file(
+    lone: bool,  # noqa: FBT001
+    journal: str,
+    tmp_path: Path,
+) -> None:
+    """Those that stay stand between those that go. Of a session of its own, what was said goes, too."""
+
+    def write(connection: sqlite3.Connection, name: str, text: str) -> None:
+        session = sessions.begin(connection, Name("", name), 1.0, None, lone=lone)
+        sessions.append(connection, session, said(text if lone else "a"))
+        stored.add(connection, session, 1, answer(name, text))
+
+    def erase(connection: sqlite3.Connection, name: str) -> None:
+        found = stored.find(connection, "", "response", name, 1.0)
+        assert found is not None
+        stored.remove(connection, found)
+
+    async with open_database(tmp_path / "cca.db") as database:
+        for number in range(20):
+            await database.write(partial(write, name=f"stay{number}", text="s" * SIZES[number % 5]))
+            await database.write(partial(write, name=f"go{number}", text=CANARY + "g" * SIZES[number % 4]))
+        assert CANARY in found_in(tmp_path)
+        for number in range(20):
+            await database.erase(partial(erase, name=f"go{number}"))
+        assert CANARY not in found_in(tmp_path)
+        page = await database.read(lambda connection: sessions.page(connection, "", 1.0, 100, None))
+    assert len(page) == (20 if lone else 40)
+
+
+async def test_metadata_that_was_changed_is_in_no_file(journal: str, tmp_path: Path) -> None:
+    def write(connection: sqlite3.Connection) -> None:
+        session = sessions.begin(connection, Name("", "s"), 1.0, None)
+        stored.add(connection, session, 0, evolve(answer("r"), metadata={"k": CANARY}))
+
+    def found(connection: sqlite3.Connection) -> stored.Stored:
+        there = stored.find(connection, "", "response", "r", 1.0)
+        assert there is not None
+        return there
+
+    async with open_database(tmp_path / "cca.db") as database:
+        await database.write(write)
+        assert CANARY in found_in(tmp_path)
+        await database.erase(lambda connection: stored.change(connection, found(connection), {"k": "v"}))
+        assert CANARY not in found_in(tmp_path)
+        there = await database.read(found)
+    assert (there.metadata, there.system) == ({"k": "v"}, ("a",))
+
+
 def remove(connection: sqlite3.Connection, name: Name) -> None:
     session = sessions.find(connection, name, 1.0)
     assert session is not None
@@ -187,6 +248,7 @@ def plans_of_all(connection: sqlite3.Connection) -> dict[str, list[str]]:
     sessions.position_of(connection, session, "turn_1")
     sessions.change(connection, session, "T", None)
     sessions.append(connection, session, said("a"))
+    stored_answers(connection, session)
     sessions.sweep(connection, 1.0, ())
     sessions.remove(connection, session)
     spending(connection, 1.0)
@@ -194,6 +256,21 @@ def plans_of_all(connection: sqlite3.Connection) -> dict[str, list[str]]:
     connection.set_trace_callback(None)
     explained = [each for each in statements if each.startswith(("SELECT", "UPDATE", "DELETE"))]
     return {each: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {each}")] for each in explained}
+
+
+def stored_answers(connection: sqlite3.Connection, session: Session) -> None:
+    """Store two answers, look at them in each way, and delete one."""
+    for name in ("a", "b"):
+        stored.add(connection, session, 1, answer(name))
+    found = stored.find(connection, "", "response", "a", 1.0)
+    assert found is not None
+    stored.page(connection, "", "response", "asc", 20, None, 1.0)
+    stored.page(connection, "", "response", "desc", 20, found, 1.0)
+    stored.change(connection, found, {})
+    sessions.claim(connection, session)
+    sessions.label(connection, session, {})
+    sessions.cut(connection, session.number, 1)
+    stored.remove(connection, found)
 
 
 @pytest.mark.soak
@@ -229,7 +306,7 @@ SESSIONS = 100_000
 def fill(connection: sqlite3.Connection) -> None:
     content = json.dumps([{"type": "text", "text": "What is said in a turn, more or less. " * 4}]).encode()
     connection.executemany(
-        "INSERT INTO session VALUES (?, '', ?, 0, 0, 1.0, ?, NULL, NULL, 20)",
+        "INSERT INTO session VALUES (?, '', ?, 0, 0, 1.0, ?, NULL, NULL, 20, 0)",
         ((number, f"s{number}", float(number)) for number in range(SESSIONS)),
     )
     # Turn by turn over all sessions: one session's are spread over the file, as they are in use.

@@ -13,6 +13,7 @@ from cca.prices import prices_of
 from cca.sessions import Sessions
 from cca.store.database import open_database
 from cca.store.sessions import Name
+from cca.store.stored import Answer
 from cca.tally import Tally
 
 SESSIONS = 4
@@ -30,7 +31,9 @@ async def write(sessions: Sessions, session: str) -> None:
         text = uuid.uuid4().hex * 40
         async with sessions.open(Name("", session)) as opened:
             opened.continued(Conversation("sonnet", (UserTurn((Text(text),)),)))
-            await opened.keep(tally(text), "completed")
+            answer_id = f"resp_{uuid.uuid4().hex}"
+            answer = Answer(answer_id, "response", 1, "m", "m", {}, (), [text], {"id": answer_id, "said": text})
+            await opened.keep(tally(text), "completed", answer)
         sys.stdout.write(f"{session} {text}\n")
         sys.stdout.flush()
 
