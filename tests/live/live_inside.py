@@ -30,6 +30,7 @@ class Watched:
 
     inner: LiveBackend
     of: dict[str, int] = field(factory=dict)
+    opened: int = 0
 
     @property
     def pids(self) -> list[int]:
@@ -49,6 +50,7 @@ class Watched:
 
     @asynccontextmanager
     async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
+        self.opened += 1
         async with self.inner.start() as process:
             match conversation.turns[0].content[0]:
                 case Text(text):
@@ -66,6 +68,7 @@ class Inside:
     model: ScriptedModel
     backend: Watched
     home: Path
+    service: Service
 
     @property
     def run_directory(self) -> Path:
@@ -110,8 +113,9 @@ async def open_inside() -> AsyncIterator[Inside]:
                 backend = Watched(live)
                 settings = Settings(port=0, processes=300)
                 announced, addresses = trio.open_memory_channel[str](1)
-                app = service_app(Service(settings, backend, database))
-                nursery.start_soon(run_server, app, settings, announced.send_nowait)
+                service = Service(settings, backend, database)
+                nursery.start_soon(run_server, service_app(service), settings, announced.send_nowait)
                 address = await addresses.receive()
-                yield Inside(int(address.rpartition(":")[2]), model, backend, home)
+                async with service.parking.opened():
+                    yield Inside(int(address.rpartition(":")[2]), model, backend, home, service)
                 nursery.cancel_scope.cancel()
