@@ -216,6 +216,8 @@ def test_ids_that_claude_would_not_take_are_made_into_some_that_it_does() -> Non
         ),
         pytest.param([HELLO, message("assistant", "Hi")], "input[1]", "unsupported_value", id="an answer last"),
         pytest.param([HELLO, call("c")], "input[1]", "unsupported_value", id="a call last"),
+        pytest.param([HELLO, call("c"), HELLO], "input[1]", "invalid_value", id="a call without its output"),
+        pytest.param([HELLO, call("c", "a b"), output("c", "1")], "input[1].name", "invalid_value", id="a name"),
         pytest.param(
             [HELLO, message("assistant", "Hi"), message("user", " ")],
             "input[2].content",

@@ -21,8 +21,9 @@ from cca.dialects.openai_responses.body import (
     TextPart,
 )
 from cca.dialects.openai_responses.routes import Route
-from cca.dialects.openai_tools import CallIds, arguments_of
+from cca.dialects.openai_tools import CallIds, arguments_of, check_name
 from cca.dialects.openai_turns import Said, texts, turns_of
+from cca.dialects.pairing import unanswered
 from cca.errors import BadRequest
 from cca.model import AssistantTurn, Document, Image, Text, ToolResult, ToolUse, Turn, UserTurn
 
@@ -36,10 +37,15 @@ NO_FILES = "cca keeps no files; send what is in it, as a data URL, or an address
 
 @define
 class Reading:
-    """Takes in items, one after the other. ``ignored`` names what of them does not arrive where, or as, it stood."""
+    """Takes in items, one after the other.
+
+    ``calls`` and ``results`` are the places of both in the body, by the ids of the calls; ``ignored`` names what does
+    not arrive where, or as, it stood.
+    """
 
     system: list[str] = field(factory=list)
     said: list[Said] = field(factory=list)
+    calls: dict[str, str] = field(factory=dict)
     results: dict[str, str] = field(factory=dict)
     ignored: list[str] = field(factory=list)
     _ids: CallIds = field(factory=CallIds)
@@ -73,8 +79,14 @@ class Reading:
         first = self.said[0]
         if first.role is AssistantTurn:
             self.ignored.append(f"{first.path} (after a user turn of no content)")
-            return turns_of((Said(first.path, UserTurn, (NO_CONTENT,)), *self.said))
-        return turns_of(self.said)
+            self.said.insert(0, Said(first.path, UserTurn, (NO_CONTENT,)))
+        turns = turns_of(self.said)
+        lonely = unanswered(turns)
+        if lonely is not None:
+            path = self.calls[lonely]
+            text = f"{path} is a call whose output does not come right after it; send that as a function_call_output."
+            raise BadRequest(text, param=path, code="invalid_value")
+        return turns
 
     def _say(self, path: str, role: type[Turn], parts: tuple[Media | ToolUse | ToolResult, ...]) -> None:
         if parts:
@@ -126,7 +138,10 @@ class Reading:
 
     def _call(self, call: FunctionCall, path: str) -> ToolUse:
         name = Route(call.name, call.namespace).flat
-        return ToolUse(self._ids.called(call.call_id), name, arguments_of(call.arguments, f"{path}.arguments"))
+        check_name(name, f"{path}.name")
+        made = ToolUse(self._ids.called(call.call_id), name, arguments_of(call.arguments, f"{path}.arguments"))
+        self.calls[made.id] = path
+        return made
 
 
 def read_input(given: Input) -> tuple[Reading, tuple[Turn, ...]]:
