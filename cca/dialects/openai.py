@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import evolve
-
 from cca.errors import BadRequest, Busy, CcaError
 from cca.model import Json, ModelEntry, StopReason, Usage
 
@@ -56,13 +54,16 @@ def models_list(entries: Iterable[ModelEntry]) -> Json:
     return {"object": "list", "data": [model_object(name) for name in names]}
 
 
-def choices_usage(usages: Sequence[Usage]) -> Usage:
-    """Return what an answer's choices come to: the prompt is counted once, each choice's own tokens all."""
-    return evolve(
-        usages[0],
-        output_tokens=sum(usage.output_tokens for usage in usages),
-        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
-    )
+def choices_usage(usages: Sequence[Usage], prompts: int = 1) -> Usage:
+    """Return what an answer's choices come to: each prompt is counted once, each choice's own tokens all.
+
+    Choices of one prompt stand together, as many for each.
+    """
+    read, written = ("input_tokens", "cache_read_tokens", "cache_write_tokens"), ("output_tokens", "reasoning_tokens")
+    of_prompts = usages[:: len(usages) // prompts]
+    counts = {name: sum(getattr(usage, name) for usage in of_prompts) for name in read}
+    counts |= {name: sum(getattr(usage, name) for usage in usages) for name in written}
+    return Usage(**counts)
 
 
 def read_choices(n: int | None, most: int) -> int:

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from cca.errors import BadRequest
 from cca.model import Json
+from cca.wire import Body
 
 LOGPROBS = "Claude does not give log probabilities; leave it out."
 
@@ -32,6 +33,18 @@ def check(extra: Mapping[str, Json], refused: Mapping[str, Refusal]) -> Iterator
         elif not any(same(value, harmless) for harmless in row.harmless):
             code = "unsupported_value" if row.harmless else "unsupported_parameter"
             raise BadRequest(f"{name} cannot be honoured: {row.instead}", param=name, code=code)
+
+
+@frozen(kw_only=True)
+class StreamOptions(Body):
+    """What the older APIs let a request say of its stream."""
+
+    include_usage: bool | None = None
+
+
+def unheard_options(options: StreamOptions | None) -> Iterator[str]:
+    """Yield what has no effect of the options of a stream."""
+    yield from (f"stream_options.{name}" for name in (options.extra if options else ()))
 
 
 def same(value: Json, other: Json) -> bool:

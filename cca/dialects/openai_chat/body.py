@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from attrs import frozen
 from cattrs import Converter
 
+from cca.dialects.openai_fields import StreamOptions
 from cca.model import Json
 from cca.wire import Body, Hook, or_null, strict_converter, structure, tagged, text_or_array
 
@@ -146,11 +147,6 @@ class OtherTool(Body):
 
 
 Tool: TypeAlias = FunctionTool | OtherTool
-
-
-@frozen(kw_only=True)
-class StreamOptions(Body):
-    include_usage: bool | None = None
 
 
 @frozen(kw_only=True)

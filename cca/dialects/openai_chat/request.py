@@ -8,6 +8,7 @@ from cca.dialects.openai_chat.body import ChatRequest, read
 from cca.dialects.openai_chat.fields import check
 from cca.dialects.openai_chat.tools import read_offer
 from cca.dialects.openai_chat.turns import read_messages
+from cca.dialects.openai_fields import unheard_options
 from cca.dialects.openai_format import output_schema
 from cca.dialects.openai_sampling import Wishes, read_sampling
 from cca.dialects.schemas import check_depth
@@ -63,8 +64,7 @@ def _keeping(request: ChatRequest, body: Mapping[str, Json]) -> Keeping:
 
 
 def _ignored_inside(request: ChatRequest) -> Iterator[str]:
-    if request.stream_options is not None:
-        yield from (f"stream_options.{name}" for name in request.stream_options.extra)
+    yield from unheard_options(request.stream_options)
     if request.metadata and not request.store:
         yield "metadata"
     match request.response_format:
