@@ -2,6 +2,7 @@
 
 from cca.dialects.contract import Dialect
 from cca.dialects.openai_chat import OPENAI_CHAT
+from cca.dialects.openai_completions import OPENAI_COMPLETIONS
 from cca.dialects.openai_responses import OPENAI_RESPONSES
 
-DIALECTS: tuple[Dialect, ...] = (OPENAI_CHAT, OPENAI_RESPONSES)
+DIALECTS: tuple[Dialect, ...] = (OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_RESPONSES)

@@ -37,6 +37,7 @@ ROUTES = {
     "POST /v1/sessions/<id>/fork": "sessions",
     "GET /v1/usage": "usage",
     "POST /v1/chat/completions": "chat",
+    "POST /v1/completions": "chat",
     "POST /v1/responses": "chat",
 }
 """Each route there is, and its scope: a new one is to be thought of here, too."""

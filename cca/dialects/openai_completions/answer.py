@@ -16,6 +16,9 @@ from cca.model import Failed, Finished, Json, Started, TextDelta, Told
 
 PREFIX, KIND = "cmpl", "text_completion"
 
+# The API knows no calls, and a request has no tools to call.
+_FINISH_REASONS = {**FINISH_REASONS, "tool_use": "stop"}
+
 
 @define
 class TextEncoder:
@@ -40,7 +43,7 @@ class TextEncoder:
             case TextDelta(text):
                 yield self._chunks.chunk(_choice(choice, text))
             case Finished(stop_reason, _, usage):
-                yield self._chunks.chunk(_choice(choice, "", FINISH_REASONS[stop_reason]))
+                yield self._chunks.chunk(_choice(choice, "", _FINISH_REASONS[stop_reason]))
                 yield from self._chunks.end(choice, usage)
             case Failed(error):
                 yield failure(error)
@@ -60,7 +63,7 @@ def completion(ask: Ask, stamp: Stamp, messages: Sequence[Message]) -> Json:
 
 def _whole(ask: Ask, index: int, message: Message) -> Json:
     assert message.stop_reason is not None, "it is complete"
-    return _choice(index, _echoed(ask, index) + message.said, FINISH_REASONS[message.stop_reason])
+    return _choice(index, _echoed(ask, index) + message.said, _FINISH_REASONS[message.stop_reason])
 
 
 def _choice(index: int, text: str, finish_reason: str | None = None) -> Json:
