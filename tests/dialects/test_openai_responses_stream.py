@@ -102,7 +102,7 @@ def test_a_call() -> None:
         {"type": "output_item.added", "output_index": 0, "item": call_item("t", "f", "", "in_progress")},
         {"type": "function_call_arguments.delta", **place, "delta": '{"a"'},
         {"type": "function_call_arguments.delta", **place, "delta": ":1}"},
-        {"type": "function_call_arguments.done", **place, "arguments": '{"a":1}'},
+        {"type": "function_call_arguments.done", **place, "arguments": '{"a":1}', "name": "f"},
         {"type": "output_item.done", "output_index": 0, "item": call_item("t", "f", '{"a":1}')},
     ]
 
@@ -111,7 +111,7 @@ def test_a_call_of_no_arguments_has_an_empty_object_of_them_in_every_place() -> 
     place = {"item_id": "fc_x_0", "output_index": 0}
     assert told(ToolCallStarted("t", "f"), ended("tool_use"))[1:4] == [
         {"type": "function_call_arguments.delta", **place, "delta": "{}"},
-        {"type": "function_call_arguments.done", **place, "arguments": "{}"},
+        {"type": "function_call_arguments.done", **place, "arguments": "{}", "name": "f"},
         {"type": "output_item.done", "output_index": 0, "item": call_item("t", "f", "{}")},
     ]
 

@@ -55,11 +55,13 @@ class Items:
             case Thought():
                 return {**head, "type": "reasoning", "summary": self._summary(part)}
             case Called(id, name):
-                route = self.routes.get(name) or Route(name)
-                call = {"call_id": id, **route.named(), "arguments": text_of(part, status)}
+                call = {"call_id": id, **self.route(name).named(), "arguments": text_of(part, status)}
                 return {**head, "type": "function_call", **call}
             case _:
                 assert_never(part)
+
+    def route(self, flat: str) -> Route:
+        return self.routes.get(flat) or Route(flat)
 
     def _summary(self, thought: Thought) -> list[Json]:
         return [content_part(thought, thought.text)] if self.summary else []

@@ -121,6 +121,8 @@ class ResponseEncoder:
             yield from self._piece(index, part, text)
         if self._told(part):
             whole = {strand.whole: text, **strand.besides}
+            if isinstance(part, Called):
+                whole["name"] = self._items.route(part.name).name
             yield self._event(f"{strand.pieces}.done", {**self._place(index, part), **whole})
         yield from self._part("done", index, part, text)
         yield self._event("output_item.done", {"output_index": index, "item": self._items.item(index, part, status)})
