@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("openai", reason="nox -s clients installs it")
 
-import httpx
+import httpx2
 import openai
 
 from cca.dialects.contract import Ask, Stamp
@@ -52,8 +52,8 @@ def client(*events: Event) -> openai.OpenAI:
     echo: dict[str, Any] = {"reasoning": {"effort": None, "summary": "auto"}, "tools": TOOLS}
     encoder = ResponseEncoder(Ask((Conversation("sonnet", ()),), stream=True, echo=echo), Stamp("x", 17))
     said = b"".join(sse.render(encoder.encode(Told(0, event))) for event in events)
-    answer = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=said)
-    by: Any = httpx.Client(transport=httpx.MockTransport(lambda _: answer))
+    answer = httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=said)
+    by = httpx2.Client(transport=httpx2.MockTransport(lambda _: answer))
     return openai.OpenAI(base_url="http://cca/v1", api_key="any", http_client=by)
 
 
