@@ -10,9 +10,46 @@ from wire_harness import chat, post, serving, user
 
 TEXT = {"type": "text", "text": "Hello"}
 HE, SHE = user("He"), {"role": "assistant", "content": "She"}
-IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
-TOOL = {"type": "function", "function": {"name": "f"}}
-CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+FUNCTION: dict[str, Any] = {"name": "f", "parameters": {"type": "object", "properties": {}}}
+CALLED = {"name": "f", "arguments": "{}"}
+RESULT = {"role": "tool", "tool_call_id": "c", "content": "r"}
+FUNCTION_RESULT = {"role": "function", "name": "f", "content": "r"}
+ARRAY = {"type": "array", "items": {"type": "string"}}
+NESTED = b'{"a":' * 1000 + b"1" + b"}" * 1000
+
+
+def image(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def png(content: str) -> dict[str, Any]:
+    return image(f"data:image/png;base64,{content}")
+
+
+def file(**fields: Any) -> dict[str, Any]:
+    return {"type": "file", "file": fields}
+
+
+def tool(**fields: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {**FUNCTION, **fields}}
+
+
+def calling(*ids: str, **fields: Any) -> dict[str, Any]:
+    """Return an assistant message with calls of these ids."""
+    calls = [{"id": each, "type": "function", "function": {**CALLED, **fields}} for each in ids]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+def answer_in(**json_schema: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "x", **json_schema}}
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
+
+
+def allowed(*tools: Any, mode: str = "auto") -> dict[str, Any]:
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": list(tools)}}
 
 
 def without(name: str) -> dict[str, Any]:
@@ -24,6 +61,14 @@ def row(
 ) -> Any:
     return pytest.param(body, status, param, code, message, id=name)
 
+
+CALL = (HE, calling("c"))
+FUNCTION_CALL = {"role": "assistant", "content": None, "function_call": CALLED}
+REFUSAL = {"type": "refusal", "refusal": "No."}
+GIF = image("data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=")
+IN_1, IN_0 = "messages[0].content[1]", "messages[2].content[0]"
+CALL_0, PARAMETERS = "messages[1].tool_calls[0]", "tools[0].function.parameters"
+ALLOWED, SCHEMA = "tool_choice.allowed_tools", "response_format.json_schema"
 
 MISSING, VALUE = "missing_required_parameter", "invalid_value"
 NO_VALUE, NO_PARAMETER = "unsupported_value", "unsupported_parameter"
@@ -71,10 +116,34 @@ BAD = [
     row("part of unknown type", chat(user([{"type": "x"}])), "messages[0].content[0].type", "one of: text", VALUE),
     row("part without text", chat(user([{"type": "text"}])), "messages[0].content[0].text", "is missing", MISSING),
     row("text of a number", chat(HE, SHE, user([{**TEXT, "text": 5}])), "messages[2].content[0].text", "an integer"),
-    row("image", chat(user([TEXT, IMAGE])), "messages[0].content[1].type", "image_url", NO_VALUE),
     row("audio", chat(user([{"type": "input_audio"}])), "messages[0].content[0].type", "does not hear", NO_VALUE),
-    row("file", chat(user([{"type": "file"}])), "messages[0].content[0].type", "file", NO_VALUE),
-    row("system image", chat(HE, {"role": "system", "content": [IMAGE]}), "messages[1].content[0].type", "", NO_VALUE),
+    row("user refusal", chat(user([REFUSAL])), "messages[0].content[0].type", "only an assistant", NO_VALUE),
+    row("system image", chat(HE, {"role": "system", "content": [GIF]}), "messages[1].content[0].type", "", NO_VALUE),
+    row("assistant image", chat(HE, {**SHE, "content": [GIF]}, HE), "messages[1].content[0].type", "user", NO_VALUE),
+    row("image no URL", chat(user([TEXT, image("cat.png")])), f"{IN_1}.image_url.url", "http(s) address", NO_VALUE),
+    row("image of a file", chat(user([TEXT, image("file:///etc/passwd")])), f"{IN_1}.image_url.url", "", NO_VALUE),
+    row("image not base64", chat(user([TEXT, png("AA*=")])), f"{IN_1}.image_url.url", "not base64", VALUE),
+    row("image empty", chat(user([TEXT, png("")])), f"{IN_1}.image_url.url", "is empty", VALUE),
+    row("image of another kind", chat(user([TEXT, png("AAAA")])), f"{IN_1}.image_url.url", "JPEG, PNG, GIF", NO_VALUE),
+    row(
+        "image in a tool result",
+        chat(*CALL, {**RESULT, "content": [png("AAAA")]}),
+        f"{IN_0}.image_url.url",
+        "WebP",
+        NO_VALUE,
+    ),
+    row(
+        "image without URL",
+        chat(user([{"type": "image_url", "image_url": {}}])),
+        "messages[0].content[0].image_url.url",
+        "is missing",
+        MISSING,
+    ),
+    row("file id", chat(user([TEXT, file(file_id="f")])), f"{IN_1}.file.file_id", "as file_data", NO_PARAMETER),
+    row("file of nothing", chat(user([TEXT, file()])), f"{IN_1}.file.file_data", "is missing", MISSING),
+    row(
+        "file of zip", chat(user([TEXT, file(file_data="UEsDBAoAAAAA/w==")])), f"{IN_1}.file.file_data", "PDF", NO_VALUE
+    ),
     row("assistant last", chat(HE, SHE), "messages[1]", "end with a user message", NO_VALUE),
     row("assistant first", chat(SHE, HE), "messages[0]", "begins with the user", NO_VALUE),
     row("assistant alone", chat(SHE), "messages[0]", "end with a user message", NO_VALUE),
@@ -83,15 +152,61 @@ BAD = [
     row("empty parts", chat(HE, SHE, user([])), "messages[2].content", "has no text", VALUE),
     row("empty", chat(HE, SHE, user("")), "messages[2].content", "has no text", VALUE),
     row("blank before a system", chat(user(" "), {"role": "system", "content": "x"}), "messages[0].content", "", VALUE),
-    row("tool result alone", chat(HE, {"role": "tool", "tool_call_id": "c"}), "messages[1]", "no message", VALUE),
-    row("function result", chat(HE, {"role": "function", "name": "f"}), "messages[1]", "no message", VALUE),
-    row("tool call", chat(HE, {**SHE, "tool_calls": [CALL]}, HE), "messages[1].tool_calls", "not serve", NO_PARAMETER),
+    row("tool result alone", chat(HE, RESULT), "messages[1]", "does not make", VALUE),
     row(
-        "function call",
-        chat(HE, {**SHE, "function_call": {"name": "f"}}),
+        "tool result of another call",
+        chat(HE, calling("c"), {**RESULT, "tool_call_id": "d"}),
+        "messages[1].tool_calls[0]",
+        "send that",
+        VALUE,
+    ),
+    row("tool result too late", chat(*CALL, RESULT, SHE, HE, RESULT), "messages[5]", "does not make", VALUE),
+    row("tool result twice", chat(*CALL, RESULT, RESULT), "messages[3]", "has its result already", VALUE),
+    row("tool result after text", chat(*CALL, HE, RESULT), "messages[3]", "send results first", VALUE),
+    row("function result alone", chat(HE, FUNCTION_RESULT), "messages[1]", "does not make", VALUE),
+    row(
+        "function result of another",
+        chat(HE, FUNCTION_CALL, {**FUNCTION_RESULT, "name": "g"}),
         "messages[1].function_call",
         "",
-        NO_PARAMETER,
+        VALUE,
+    ),
+    row("call without a result", chat(HE, calling("c", "d"), RESULT), "messages[1].tool_calls[1]", "result of", VALUE),
+    row("call at the end", chat(HE, calling("c")), "messages[1]", "end with a user message", NO_VALUE),
+    row(
+        "tool result without id", chat(HE, {"role": "tool", "content": "r"}), "messages[1].tool_call_id", "is", MISSING
+    ),
+    row(
+        "tool result without content",
+        chat(HE, {"role": "tool", "tool_call_id": "c"}),
+        "messages[1].content",
+        "",
+        MISSING,
+    ),
+    row(
+        "broken arguments", chat(HE, calling("c", arguments="{"), RESULT), f"{CALL_0}.function.arguments", "JSON", VALUE
+    ),
+    row(
+        "arguments of a list",
+        chat(HE, calling("c", arguments="[]"), RESULT),
+        f"{CALL_0}.function.arguments",
+        "object",
+        VALUE,
+    ),
+    row(
+        "deep arguments",
+        chat(HE, calling("c", arguments=NESTED.decode()), RESULT),
+        f"{CALL_0}.function.arguments",
+        "nested deeper",
+        VALUE,
+    ),
+    row("name of a call", chat(HE, calling("c", name="a b"), RESULT), f"{CALL_0}.function.name", "letters", VALUE),
+    row(
+        "custom call",
+        chat(HE, {**SHE, "tool_calls": [{"id": "c", "type": "custom", "custom": {}}]}, RESULT),
+        f"{CALL_0}.type",
+        "call of a function",
+        NO_VALUE,
     ),
     row("said audio", chat(HE, {**SHE, "audio": {"id": "a"}}, HE), "messages[1].audio", "", NO_PARAMETER),
     row("stream of text", chat(stream="false"), "stream", "must be true or false, and is a string"),
@@ -116,20 +231,120 @@ BAD = [
     row("blank stop in a list", chat(stop=["a", ""]), "stop[1]", "only white space", NO_VALUE),
     row("effort", chat(reasoning_effort="huge"), "reasoning_effort", "one of: none", VALUE),
     row("effort of a number", chat(reasoning_effort=3), "reasoning_effort", "must be a string"),
-    row("n=2", chat(n=2), "n", "one choice", NO_VALUE),
-    row("n true", chat(n=True), "n", "one choice", NO_VALUE),
-    row("tools", chat(tools=[TOOL]), "tools", "does not serve it yet", NO_VALUE),
-    row("tool_choice", chat(tool_choice="required"), "tool_choice", "", NO_VALUE),
-    row("functions", chat(functions=[{"name": "f"}]), "functions", "", NO_VALUE),
-    row("function_call", chat(function_call={"name": "f"}), "function_call", "", NO_VALUE),
-    row("json_object", chat(response_format={"type": "json_object"}), "response_format", "", NO_VALUE),
+    row("n=5", chat(n=5), "n", "from 1 to 4", VALUE),
+    row("n=0", chat(n=0), "n", "from 1 to 4", VALUE),
+    row("n true", chat(n=True), "n", "must be an integer"),
+    row("a tool of text", chat(tools=["f"]), "tools[0]", "must be an object"),
+    row("tools of an object", chat(tools={}), "tools", "must be an array"),
+    row("129 tools", chat(tools=[tool(name=f"f{number}") for number in range(129)]), "tools", "may have 128", VALUE),
+    row("two of a name", chat(tools=[tool(), tool()]), "tools[1].function.name", "name of its own", VALUE),
+    row("tool without name", chat(tools=[{"type": "function", "function": {}}]), "tools[0].function.name", "", MISSING),
+    row("name of a tool", chat(tools=[tool(name="a.b")]), "tools[0].function.name", "underscores", VALUE),
+    row("65 characters", chat(tools=[tool(name="x" * 65)]), "tools[0].function.name", "1 to 64", VALUE),
+    row("parameters of a list", chat(tools=[tool(parameters=[])]), PARAMETERS, "as an object"),
+    row("parameters of text", chat(tools=[tool(parameters="{}")]), PARAMETERS, "as an object"),
+    row("schema of an array", chat(tools=[tool(parameters=ARRAY)]), PARAMETERS, 'give it "type": "object"', VALUE),
+    row(
+        "deep schema",
+        b'{"model":"sonnet","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function",'
+        b'"function":{"name":"f","parameters":' + NESTED + b"}}]}",
+        PARAMETERS,
+        "nested deeper than 200",
+        VALUE,
+    ),
+    row("custom tool", chat(tools=[{"type": "custom", "custom": {}}]), "tools[0].type", "offer a function", NO_VALUE),
+    row("a choice of no tool", chat(tools=[tool()], tool_choice=named("g")), "tool_choice.function.name", "'g'", VALUE),
+    row("required of none", chat(tool_choice="required"), "tool_choice", "no function to call", VALUE),
+    row(
+        "required of a hosted one",
+        chat(tools=[{"type": "web_search"}], tool_choice="required"),
+        "tool_choice",
+        "",
+        VALUE,
+    ),
+    row(
+        "a hosted one",
+        chat(tools=[{"type": "web_search"}], tool_choice={"type": "web_search"}),
+        "tool_choice",
+        "functions only",
+        NO_VALUE,
+    ),
+    row("a choice of nonsense", chat(tools=[tool()], tool_choice="any"), "tool_choice", "must be", VALUE),
+    row("a choice of a list", chat(tools=[tool()], tool_choice=[]), "tool_choice", "must be", VALUE),
+    row(
+        "a choice without function",
+        chat(tools=[tool()], tool_choice={"type": "function"}),
+        "tool_choice.function",
+        "must",
+    ),
+    row("a choice without name", chat(tools=[tool()], tool_choice=named("")), "tool_choice.function.name", "''", VALUE),
+    row(
+        "allowed, of no tool",
+        chat(tools=[tool()], tool_choice=allowed(named("g"))),
+        f"{ALLOWED}.tools[0].function.name",
+        "'g'",
+        VALUE,
+    ),
+    row(
+        "allowed, of no mode",
+        chat(tools=[tool()], tool_choice=allowed(named("f"), mode="x")),
+        f"{ALLOWED}.mode",
+        "",
+        VALUE,
+    ),
+    row("allowed, of none", chat(tools=[tool()], tool_choice=allowed(mode="required")), f"{ALLOWED}.tools", "", VALUE),
+    row(
+        "functions and tools", chat(tools=[tool()], functions=[FUNCTION]), "functions", "send tools alone", NO_PARAMETER
+    ),
+    row("function_call of none", chat(function_call={"name": "f"}), "function_call.name", "'f'", VALUE),
+    row(
+        "function_call of another",
+        chat(functions=[FUNCTION], function_call={"name": "g"}),
+        "function_call.name",
+        "",
+        VALUE,
+    ),
+    row("a function of nonsense", chat(functions=[{**FUNCTION, "name": ""}]), "functions[0].name", "letters", VALUE),
+    row("parallel of text", chat(parallel_tool_calls="no"), "parallel_tool_calls", "true or false"),
+    row("format of text", chat(response_format="json"), "response_format", "must be an object", VALUE),
+    row("format of no type", chat(response_format={}), "response_format", "text, json_object, json_schema", VALUE),
+    row("format of grammar", chat(response_format={"type": "grammar"}), "response_format", "", VALUE),
+    row("no schema", chat(response_format=answer_in()), f"{SCHEMA}.schema", "is missing", MISSING),
+    row("no json_schema", chat(response_format={"type": "json_schema"}), f"{SCHEMA}.schema", "is missing", MISSING),
+    row("a schema of text", chat(response_format=answer_in(schema="x")), f"{SCHEMA}.schema", "as an object"),
+    row(
+        "an array's schema",
+        chat(response_format=answer_in(schema=ARRAY)),
+        f"{SCHEMA}.schema",
+        "schema of an object",
+        VALUE,
+    ),
+    row(
+        "a schema of no type",
+        chat(response_format=answer_in(schema={})),
+        f"{SCHEMA}.schema",
+        "schema of an object",
+        VALUE,
+    ),
     row("audio out", chat(audio={"voice": "x"}), "audio", "", NO_PARAMETER),
     row("modalities", chat(modalities=["text", "audio"]), "modalities", "", NO_VALUE),
     row("logprobs", chat(logprobs=True), "logprobs", "", NO_VALUE),
     row("logprobs 1", chat(logprobs=1), "logprobs", "", NO_VALUE),
     row("top_logprobs", chat(top_logprobs=3), "top_logprobs", "", NO_VALUE),
-    row("store", chat(store=True), "store", "", NO_VALUE),
-    row("metadata", chat(metadata={"a": "b"}), "metadata", "", NO_VALUE),
+    row("moderation", chat(moderation={"model": "x"}), "moderation", "moderates nothing", NO_PARAMETER),
+    row("store of text", chat(store="yes"), "store", "true or false"),
+    row("metadata of text", chat(metadata="a"), "metadata", "an object of strings"),
+    row("metadata of numbers", chat(store=True, metadata={"a": 1}), "metadata.a", "must be a string"),
+    row("17 pairs", chat(store=True, metadata={str(key): "" for key in range(17)}), "metadata", "may have 16", VALUE),
+    row("a long key", chat(store=True, metadata={"k" * 65: ""}), "metadata", "64 characters", VALUE),
+    row("a long value", chat(store=True, metadata={"k": "v" * 513}), "metadata.k", "512", VALUE),
+    row(
+        "deep, and to be stored",
+        b'{"model":"sonnet","store":true,"messages":[{"role":"user","content":"x","y":' + NESTED + b"}]}",
+        "messages",
+        "nested deeper",
+        VALUE,
+    ),
     row("web search", chat(web_search_options={"a": 1}), "web_search_options", "", NO_VALUE),
 ]
 
