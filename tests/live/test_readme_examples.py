@@ -72,6 +72,12 @@ def test_the_examples_of_sessions_and_usage_do_what_they_say(tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.glob("walk*")) == ["walk", "walk.md"]
 
 
+def test_the_example_of_responses_answers() -> None:
+    [asking] = indented("Responses", "curl")
+    with serving() as server:
+        assert '"text":"Hello from Claude Code."' in run(["sh", "-ec", asking], server)
+
+
 @pytest.mark.clients
 def test_the_openai_python_example_answers() -> None:
     found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
