@@ -76,6 +76,21 @@ class StreamEncoder(Protocol):
 
 
 @frozen
+class References:
+    """How a body refers to items of stored answers, by their ids.
+
+    ``named`` has these ids; ``answer_of`` the id of the answer that an item is of, if it looks like one; ``items_of``
+    the items of a stored answer, of its body and of its input; ``resolved`` the body with the items that there are in
+    their places, and raises ``BadRequest`` for one that is not there.
+    """
+
+    named: Callable[[Mapping[str, Json]], Sequence[str]]
+    answer_of: Callable[[str], str | None]
+    items_of: Callable[[Json, Sequence[Json]], Iterable[Json]]
+    resolved: Callable[[Mapping[str, Json], Mapping[str, Json]], Mapping[str, Json]]
+
+
+@frozen
 class Dialect:
     """A wire format.
 
@@ -89,3 +104,4 @@ class Dialect:
     stream: Callable[[Ask, Stamp], StreamEncoder]
     whole: Callable[[Ask, Stamp, Sequence[Message]], Json]
     refusal: Callable[[CcaError], tuple[int, Json]]
+    references: References | None = None

@@ -4,9 +4,10 @@ The status line goes out with the first event, so that an answer which fails bef
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any, TypeVar
 
 import trio
 from attrs import define
@@ -23,9 +24,12 @@ from cca.web import sse
 from cca.web.access import check_media_type
 from cca.web.body import as_json, has_body, read_body
 from cca.web.ending import Ending
+from cca.web.references import resolved
 from cca.web.scope import request_nursery
 from cca.web.sessions import SESSION_HEADER, named_session
 from cca.wire import decode_json
+
+T = TypeVar("T")
 
 IGNORED_LIMIT = 2000
 """Characters of ``x-cca-ignored``: a request may name more than a client takes in a header."""
@@ -50,15 +54,10 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     """Return the response to the current request. Raise what ``web.refusal`` makes a response of."""
     if has_body():
         check_media_type(request.mimetype)
-    session = named_session()
+    named = named_session()
     bound = partial(ending.bound, g.principal.key_id)
     ask = await _ask(dialect, service, bound)
-    if session is not None and len(ask.conversations) > 1:
-        raise BadRequest(
-            f"The request names a session, and asks for {len(ask.conversations)} choices: a session goes on from one. "
-            f"Ask for one, or leave out {SESSION_HEADER}.",
-            code="unsupported_value",
-        )
+    session = _session(named, ask)
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     asked = Request(g.request_id, g.principal, dialect, ask, service.stamp(), session)
     request_nursery().start_soon(attend, service, asked, sender, bound)
@@ -76,6 +75,31 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     if session is not None:
         response.headers[SESSION_HEADER] = session
     return response
+
+
+def _session(named: str | None, ask: Ask) -> str | None:
+    """Return the session that a request goes on from, if it names one. Raise ``BadRequest`` where it names two."""
+    keeping = ask.keeping
+    if named is not None and keeping.previous is not None:
+        raise BadRequest(
+            f"previous_response_id and {SESSION_HEADER} each say what the request goes on from; send one of them.",
+            param="previous_response_id",
+            code="mutually_exclusive_parameters",
+        )
+    if named is not None and keeping.session not in (None, named):
+        raise BadRequest(
+            f"conversation and {SESSION_HEADER} name two sessions; send one of them.",
+            param="conversation",
+            code="mutually_exclusive_parameters",
+        )
+    session = keeping.session or named
+    if session is not None and len(ask.conversations) > 1:
+        raise BadRequest(
+            f"The request names a session, and asks for {len(ask.conversations)} choices: a session goes on from one. "
+            f"Ask for one, or leave out {SESSION_HEADER}.",
+            code="unsupported_value",
+        )
+    return session
 
 
 @define
@@ -119,17 +143,19 @@ async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
     terms = Terms(service.catalogue, service.settings.choices)
     with bound() as end:
         body = await read_body()
-        if len(body) < LARGE_BODY:
-            ask = _decode(dialect, body, terms)
-        else:
-            ask = await trio.to_thread.run_sync(_decode, dialect, body, terms, abandon_on_cancel=True)
+        large = len(body) >= LARGE_BODY
+        given = await resolved(service, dialect, await _run(large, decode_json, body))
+        ask = await _run(large, dialect.decode, given, terms)
     if end.cancelled_caught:
         raise end.error
     return ask
 
 
-def _decode(dialect: Dialect, body: bytes, terms: Terms) -> Ask:
-    return dialect.decode(decode_json(body), terms)
+async def _run(large: bool, function: Callable[..., T], *arguments: Any) -> T:  # noqa: FBT001 - arguments follow
+    """Run a function on a body: on a large one in a thread."""
+    if large:
+        return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
+    return function(*arguments)
 
 
 async def _messages(first: Told, arriving: Arriving, choices: int) -> list[Message]:

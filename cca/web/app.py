@@ -13,7 +13,7 @@ from cca.dialects.openai import model_object, models_list
 from cca.keys import ADMIN
 from cca.service import Service
 from cca.version import VERSION
-from cca.web import sessions, usage
+from cca.web import completions, responses, sessions, usage
 from cca.web.access import Caller, Door, admit, authorize
 from cca.web.answer import answer
 from cca.web.body import as_json
@@ -75,6 +75,15 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
         ("DELETE", "/v1/sessions/<id>", sessions.delete_session, "sessions"),
         ("GET", "/v1/sessions/<id>/turns", sessions.list_turns, "sessions"),
         ("POST", "/v1/sessions/<id>/fork", sessions.fork_session, "sessions"),
+        ("GET", "/v1/chat/completions", completions.list_completions, "chat"),
+        ("GET", "/v1/chat/completions/<id>", completions.get_completion, "chat"),
+        ("POST", "/v1/chat/completions/<id>", completions.change_completion, "chat"),
+        ("DELETE", "/v1/chat/completions/<id>", completions.delete_completion, "chat"),
+        ("GET", "/v1/chat/completions/<id>/messages", completions.list_messages, "chat"),
+        ("GET", "/v1/responses/<id>", responses.get_response, "chat"),
+        ("DELETE", "/v1/responses/<id>", responses.delete_response, "chat"),
+        ("GET", "/v1/responses/<id>/input_items", responses.list_input_items, "chat"),
+        ("POST", "/v1/responses/<id>/cancel", responses.cancel_response, "chat"),
         ("GET", "/v1/usage", usage.get_usage, "usage"),
     ):
         _route(app, method, path, partial(_with_service, serve), scope)

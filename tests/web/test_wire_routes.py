@@ -70,7 +70,7 @@ async def test_head_is_get_without_its_body(path: str, autojump_clock: MockClock
     "request_bytes",
     [
         pytest.param(get("/v1"), id="no such path"),
-        pytest.param(get("/v1/completions"), id="not yet"),
+        pytest.param(get("/v1/embeddings"), id="not yet"),
         pytest.param(get("/v1//models"), id="no redirect"),
         pytest.param(get("/v1/models/a%0d%0ax:b"), id="a line break"),
         pytest.param(get("/health/"), id="a slash at the end"),
@@ -95,11 +95,12 @@ async def test_an_unknown_route(request_bytes: bytes, autojump_clock: MockClock)
         ("POST", "/health", "GET, HEAD"),
         ("DELETE", "/v1/models", "GET, HEAD"),
         ("OPTIONS", "/v1/models", "GET, HEAD"),
-        ("GET", CHAT, "POST"),
-        ("HEAD", CHAT, "POST"),
-        ("OPTIONS", CHAT, "POST"),
-        ("PUT", CHAT, "POST"),
-        ("BREW", CHAT, "POST"),
+        ("GET", "/v1/completions", "POST"),
+        ("HEAD", "/v1/completions", "POST"),
+        ("OPTIONS", "/v1/completions", "POST"),
+        ("PUT", "/v1/completions", "POST"),
+        ("BREW", "/v1/completions", "POST"),
+        ("PUT", CHAT, "GET, HEAD, POST"),
     ],
 )
 async def test_a_method_that_a_route_does_not_take(

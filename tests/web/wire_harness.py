@@ -364,8 +364,12 @@ def get(path: str, *headers: str, method: str = "GET") -> bytes:
 
 
 def post(body: Any, *headers: str, version: str = "1.1") -> bytes:
+    return posted(CHAT, body, *headers, version=version)
+
+
+def posted(path: str, body: Any, *headers: str, version: str = "1.1") -> bytes:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return raw("POST", CHAT, HOST, JSON, f"Content-Length: {len(content)}", *headers, body=content, version=version)
+    return raw("POST", path, HOST, JSON, f"Content-Length: {len(content)}", *headers, body=content, version=version)
 
 
 def user(text: Any = "Hello") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from cca.dialects.contract import Dialect
 from cca.dialects.openai import refusal
 from cca.dialects.openai_responses.request import decode
 from cca.dialects.openai_responses.resource import response
+from cca.dialects.openai_responses.stored import REFERENCES
 from cca.dialects.openai_responses.stream import ResponseEncoder
 
 OPENAI_RESPONSES = Dialect(
@@ -13,4 +14,5 @@ OPENAI_RESPONSES = Dialect(
     stream=ResponseEncoder,
     whole=response,
     refusal=refusal,
+    references=REFERENCES,
 )

@@ -1,0 +1,143 @@
+"""The stored chat completions: those that were asked for with ``store``. Each owner has its own."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from attrs import frozen
+from quart import Response, g, request
+
+from cca.dialects.openai import read_metadata
+from cca.errors import BadRequest, NotFound
+from cca.model import Json
+from cca.service import Service
+from cca.store import stored
+from cca.store.database import Connection
+from cca.store.stored import Stored
+from cca.web.body import as_json
+from cca.web.paging import limit_of, listed, order_of, paged
+from cca.web.sent import sent_as
+from cca.wire import Body
+
+PIECE = 500
+"""Completions that one transaction looks through: a filter may pass over a hundred thousand, and others wait."""
+
+
+_PAIR = re.compile(r"metadata\[(.*)\]", re.DOTALL)
+
+
+@frozen(kw_only=True)
+class Update(Body):
+    """What can be changed of a completion."""
+
+    metadata: Json = None
+
+
+async def list_completions(service: Service) -> Response:
+    limit, order, after = limit_of(), order_of("asc"), request.args.get("after")
+    wanted, owner = _filter(service), g.principal.owner
+    behind = None if after is None else await service.database.read(partial(_found, service, id=after))
+    found: list[Stored] = []
+    looked: list[Stored] | None = None
+    while len(found) <= limit and (looked is None or len(looked) == PIECE):
+        looked = await service.database.read(partial(_piece, owner=owner, order=order, after=behind, now=service.now()))
+        found += (each for each in looked if wanted(each))
+        behind = looked[-1] if looked else behind
+    bodies = await service.database.read(lambda connection: [_body(connection, each) for each in found[:limit]])
+    return listed(bodies, has_more=len(found) > limit)
+
+
+async def get_completion(service: Service, id: str) -> Response:  # noqa: A002
+    def read(connection: Connection) -> Json:
+        return _body(connection, _found(service, connection, id))
+
+    return as_json(await service.database.read(read))
+
+
+async def change_completion(service: Service, id: str) -> Response:  # noqa: A002
+    """Set the metadata."""
+    given, sent = await sent_as(Update)
+    if "metadata" not in given:
+        raise BadRequest(
+            "metadata is missing: it is what can be changed.", param="metadata", code="missing_required_parameter"
+        )
+    metadata = read_metadata(sent.metadata)
+
+    def write(connection: Connection) -> Json:
+        stored.change(connection, _found(service, connection, id), metadata)
+        return _body(connection, _found(service, connection, id))
+
+    # What was there before goes from the file.
+    return as_json(await service.database.erase(write))
+
+
+async def delete_completion(service: Service, id: str) -> Response:  # noqa: A002
+    """Delete a completion. No text of it is left in the file, unless it was said in a session that somebody named."""
+    await service.database.erase(lambda connection: stored.remove(connection, _found(service, connection, id)))
+    return as_json({"id": id, "object": "chat.completion.deleted", "deleted": True})
+
+
+async def list_messages(service: Service, id: str) -> Response:  # noqa: A002
+    """List the messages that were sent for a completion."""
+    sent = await service.database.read(lambda connection: stored.input_of(connection, _found(service, connection, id)))
+    return paged([_message(each, f"{id}-{position}") for position, each in enumerate(sent)], "asc")
+
+
+def _piece(
+    connection: Connection, *, owner: str, order: stored.Order, after: Stored | None, now: float
+) -> list[Stored]:
+    return stored.page(connection, owner, "chat.completion", order, PIECE, after, now)
+
+
+def _filter(service: Service) -> Callable[[Stored], bool]:
+    """Return whether a completion is one of those that are asked for: by its model, and by its metadata."""
+    model = request.args.get("model")
+    names = None if model is None else _names(service, model)
+    pairs = dict(_pairs())
+
+    def wanted(each: Stored) -> bool:
+        return (names is None or each.model in names or each.asked in names) and pairs.items() <= each.metadata.items()
+
+    return wanted
+
+
+def _names(service: Service, model: str) -> set[str]:
+    """Return what a completion's model may be called, whose request called it ``model``."""
+    try:
+        resolved = service.catalogue.resolve(model)
+    except NotFound:
+        return {model}
+    entry = service.catalogue.entry(resolved)
+    return {model, resolved if entry is None else entry.id}
+
+
+def _pairs() -> Iterator[tuple[str, str]]:
+    """Yield the pairs of ``metadata[key]=value`` in the query."""
+    for name, value in request.args.items():
+        key = _PAIR.fullmatch(name)
+        if key is not None:
+            yield key[1], value
+
+
+def _body(connection: Connection, found: Stored) -> Json:
+    return {**stored.body_of(connection, found), "metadata": found.metadata}
+
+
+def _message(sent: Mapping[str, Json], id: str) -> Json:  # noqa: A002
+    """Return a message as it is listed: its text, and the parts if it was sent in parts."""
+    content = sent.get("content")
+    if not isinstance(content, list):
+        return {**sent, "id": id, "content": content, "content_parts": None}
+    text = "".join(part["text"] for part in content if part.get("type") == "text")
+    return {**sent, "id": id, "content": text, "content_parts": content}
+
+
+def _found(service: Service, connection: Connection, id: str) -> Stored:  # noqa: A002
+    found = stored.find(connection, g.principal.owner, "chat.completion", id, service.now())
+    if found is None:
+        raise NotFound(
+            f"There is no chat completion {id[:100]!r}: it was not stored, is deleted, or has expired. GET "
+            "/v1/chat/completions lists those there are.",
+            code="completion_not_found",
+        )
+    return found
