@@ -49,6 +49,11 @@ def test_the_form_of_the_answer(fields: Any, schema: Any) -> None:
     assert conversation(**fields).output_schema == schema
 
 
+DEEP: Any = []
+for _ in range(201):
+    DEEP = [DEEP]
+"""What no answer can repeat."""
+
 F, G = Tool("f", "", EMPTY), Tool("mcp__s__g", "", EMPTY)
 BOTH = [function("f"), namespace("mcp__s__", function("g"))]
 
@@ -101,6 +106,12 @@ def test_tools(tools: Any, offered: list[Tool]) -> None:
             [G],
             ToolChoice(),
             id="allowed, a namespace",
+        ),
+        pytest.param(
+            {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "namespace", "name": "mcp__s__"}] * 2},
+            [G],
+            ToolChoice(),
+            id="allowed, a namespace twice",
         ),
         pytest.param(
             {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "web_search"}]},
@@ -208,6 +219,17 @@ def test_what_has_no_effect_is_named(fields: Any, ignored: tuple[str, ...]) -> N
             "unsupported_value",
             id="a custom tool forced",
         ),
+        pytest.param(
+            {"tools": BOTH, "tool_choice": {"type": "allowed_tools", "tools": [{"type": "namespace", "name": "s"}]}},
+            "tool_choice.tools[0].name",
+            "invalid_value",
+            id="a namespace that is not offered",
+        ),
+        pytest.param(
+            {"tool_choice": {"type": "function", "x": DEEP}}, "tool_choice", "invalid_value", id="a deep choice"
+        ),
+        pytest.param({"text": {"format": {"type": "text", "x": DEEP}}}, "text", "invalid_value", id="a deep format"),
+        pytest.param({"given": [{"type": "reasoning", "x": DEEP}]}, "input", "invalid_value", id="a deep item"),
         pytest.param({"conversation": 7}, "conversation", "invalid_type", id="no conversation"),
         pytest.param(
             {"conversation": "c", "previous_response_id": "r"},

@@ -13,14 +13,21 @@ from cca.dialects.openai_responses.listing import listed
 from cca.dialects.openai_responses.tools import Offer, read_tools
 from cca.dialects.openai_responses.turns import read_input
 from cca.dialects.openai_sampling import Wishes, read_sampling
+from cca.dialects.schemas import check_depth
 from cca.errors import BadRequest
 from cca.estimate import estimated_tokens
 from cca.model import Conversation, Json
+
+REPEATED = ("input", "text", "tool_choice")
+"""What an answer, or a list of its input, has in it as it was sent. Functions are looked at by themselves."""
 
 
 def decode(given: Mapping[str, Json], terms: Terms) -> Ask:
     """Return what a body asks for. Raise ``BadRequest`` or, for its model, ``NotFound``; nothing was started then."""
     request = read(given)
+    for name in REPEATED:
+        if isinstance(given.get(name), dict | list):
+            check_depth(given[name], name)
     ignored = [*check_fields(request)]
     model = terms.catalogue.resolve(request.model)
     entry = terms.catalogue.entry(model)

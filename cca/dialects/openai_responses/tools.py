@@ -1,12 +1,11 @@
 """The functions of a request for a response: those of namespaces are as any other, by names that say whose they are."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from attrs import evolve, frozen
 
 from cca.dialects.openai_responses.body import FunctionTool, NamespaceTool, ResponsesRequest, UnknownTool
-from cca.dialects.openai_responses.routes import Route
+from cca.dialects.openai_responses.routes import Route, routes_of
 from cca.dialects.openai_tools import chosen, function_tool, offered
 from cca.model import Json, Tool, ToolChoice
 
@@ -26,9 +25,10 @@ def read_tools(request: ResponsesRequest) -> Offer:
     given = request.tools or ()
     tools = offered((pair for position, tool in enumerate(given) for pair in _functions(tool, position)), "tools")
     parallel = request.parallel_tool_calls is not False
-    tools, choice = chosen(_flat(request.tool_choice, tools), tools, parallel=parallel, nested=False)
+    echo = tuple(_echo(tool) for tool in given if not isinstance(tool, UnknownTool))
+    tools, choice = chosen(_flat(request.tool_choice, echo), tools, parallel=parallel, nested=False)
     ignored = tuple(name for position, tool in enumerate(given) for name in _unheard(tool, f"tools[{position}]"))
-    return Offer(tools, choice, tuple(_echo(tool) for tool in given if not isinstance(tool, UnknownTool)), ignored)
+    return Offer(tools, choice, echo, ignored)
 
 
 def _functions(tool: FunctionTool | NamespaceTool | UnknownTool, position: int) -> Iterator[tuple[str, Tool]]:
@@ -66,21 +66,28 @@ def _echo(tool: FunctionTool | NamespaceTool) -> Json:
     return {"type": "namespace", "name": tool.name, "description": tool.description or "", "tools": inner}
 
 
-def _flat(choice: Json, tools: tuple[Tool, ...]) -> Json:
+def _flat(choice: Json, given: tuple[Json, ...]) -> Json:
     """Return a choice with the names that the model knows functions by. A namespace is all of its functions."""
     match choice:
         case {"type": "function", "name": str(name), "namespace": str(namespace)}:
             return {"type": "function", "name": Route(name, namespace).flat}
         case {"type": "allowed_tools", "tools": list(listed)}:
-            return {**choice, "tools": [each for one in listed for each in _spread(one, tools)]}
+            return {**choice, "tools": [*_allowed(listed, given)]}
         case _:
             return choice
 
 
-def _spread(listed: Any, tools: tuple[Tool, ...]) -> Iterator[Json]:
-    match listed:
-        case {"type": "namespace", "name": str(namespace)}:
-            prefix = Route("", namespace).flat
-            yield from ({"type": "function", "name": tool.name} for tool in tools if tool.name.startswith(prefix))
-        case _:
-            yield _flat(listed, tools)
+def _allowed(listed: list[Json], given: tuple[Json, ...]) -> Iterator[Json]:
+    functions: dict[str | None, list[Json]] = {}
+    for flat, route in routes_of(given).items():
+        functions.setdefault(route.namespace, []).append({"type": "function", "name": flat})
+    for each in listed:
+        match each:
+            case {"type": "namespace", "name": str(name)} if name in functions:
+                # Once: a client may name it a hundred thousand times.
+                yield from functions[name]
+                functions[name] = []
+            case {"type": "namespace"}:
+                yield {**each, "type": "function"}
+            case _:
+                yield _flat(each, given)
