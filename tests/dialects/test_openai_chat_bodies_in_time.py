@@ -1,12 +1,14 @@
-"""A hostile body of some MB is refused in a time that grows with its size, and no faster."""
+"""A body of some MB is refused, or taken in, in a time that grows with its size, and no faster."""
 
 import time
 
+import orjson
 import pytest
 
 from cca.catalogue import Catalogue
 from cca.dialects.contract import Terms
 from cca.dialects.openai_chat import OPENAI_CHAT
+from cca.dialects.pairing import check_pairs
 from cca.errors import BadRequest
 from cca.wire import decode_json
 
@@ -19,6 +21,7 @@ def filled(before: bytes, item: bytes, after: bytes) -> bytes:
     return before + item * ((SIZE - len(before) - len(after)) // len(item)) + after
 
 
+TERMS = Terms(Catalogue((), (("sonnet", "sonnet"),)), 4)
 START = b'{"model":"sonnet","messages":['
 USER = b'{"role":"user","content":"x"},'
 
@@ -41,5 +44,37 @@ USER = b'{"role":"user","content":"x"},'
 def test_it_is_refused_in_time(body: bytes) -> None:
     began = time.perf_counter()
     with pytest.raises(BadRequest):
-        OPENAI_CHAT.decode(decode_json(body), Terms(Catalogue((), (("sonnet", "sonnet"),)), 4))
+        OPENAI_CHAT.decode(decode_json(body), TERMS)
     assert time.perf_counter() - began < SECONDS
+
+
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":[1]}'}}
+ROUND = (
+    {"role": "user", "content": [{"type": "text", "text": "x"}]},
+    {"role": "assistant", "content": "y", "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "c", "content": "z"},
+)
+
+
+def test_as_many_messages_and_tools_as_there_may_be_are_taken_in_in_time() -> None:
+    wide = {"type": "object", "properties": {f"p{number}": {"type": "string"} for number in range(300)}}
+    tools = [
+        {"type": "function", "function": {"name": f"f{number}", "description": "d" * 10_000, "parameters": wide}}
+        for number in range(128)
+    ]
+    body = orjson.dumps({"model": "sonnet", "messages": ROUND * 33_333, "tools": tools, "store": True})
+    began = time.perf_counter()
+    ask = OPENAI_CHAT.decode(decode_json(body), TERMS)
+    check_pairs(ask.conversations[0].turns, ask.results)
+    assert time.perf_counter() - began < 2 * SECONDS
+    assert len(ask.conversations[0].turns) == 3 * 33_333 - 33_332
+
+
+def test_a_picture_of_many_bytes_is_looked_at_in_time() -> None:
+    png = b"iVBORw0KGgoAAAANSUhEUgAA" + b"AAAA" * (SIZE // 4)
+    part = b'{"type":"image_url","image_url":{"url":"data:image/png;base64,%b"}}' % png
+    body = START + b'{"role":"user","content":[%b]}]}' % b",".join([part] * 4)
+    began = time.perf_counter()
+    ask = OPENAI_CHAT.decode(decode_json(body), TERMS)
+    assert time.perf_counter() - began < SECONDS
+    assert len(ask.conversations[0].turns[0].content) == 4

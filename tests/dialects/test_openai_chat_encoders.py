@@ -29,8 +29,13 @@ USAGE = Usage(input_tokens=2, output_tokens=3)
 ROLE = {"role": "assistant", "content": ""}
 
 
-def ask(*, include_usage: bool = False) -> Ask:
-    return Ask((Conversation("sonnet", ()),), stream=True, include_usage=include_usage)
+def ask(*, include_usage: bool = False, choices: int = 1, functions: bool = False) -> Ask:
+    return Ask(
+        (Conversation("sonnet", ()),) * choices,
+        stream=True,
+        include_usage=include_usage,
+        echo={"functions": functions},
+    )
 
 
 def ended(reason: StopReason = "end_turn") -> Finished:
@@ -164,3 +169,58 @@ def test_a_whole_message(events: list[Event], message: Any) -> None:
 @pytest.mark.parametrize(("reason", "told"), REASONS)
 def test_the_finish_reason_of_a_whole_answer(reason: StopReason, told: str) -> None:
     assert whole(ended(reason))["choices"][0]["finish_reason"] == told
+
+
+def test_a_request_of_functions_gets_its_call_in_their_form() -> None:
+    events = [STARTED, ToolCallStarted("i", "f"), ToolCallDelta("{"), ToolCallDelta("}"), ended("tool_use")]
+    encoder = OPENAI_CHAT.stream(ask(functions=True), STAMP)
+    *chunks, done = [frame for event in events for frame in encoder.encode(Told(0, event))]
+    assert [frame.content["choices"][0]["delta"] for frame in chunks] == [
+        ROLE,
+        {"function_call": {"name": "f", "arguments": ""}},
+        {"function_call": {"arguments": "{"}},
+        {"function_call": {"arguments": "}"}},
+        {},
+    ]
+    assert chunks[-1].content["choices"][0]["finish_reason"] == "function_call"
+    assert done == Frame("[DONE]")
+
+
+def test_that_form_has_room_for_one_call() -> None:
+    events = [STARTED, ToolCallStarted("i", "f"), ToolCallStarted("j", "g"), ToolCallDelta("{}"), ended("tool_use")]
+    encoder = OPENAI_CHAT.stream(ask(functions=True), STAMP)
+    calls = [frame for event in events[:-1] for frame in encoder.encode(Told(0, event))][1:]
+    message = Message()
+    for event in events:
+        message.take(event)
+    (choice,) = OPENAI_CHAT.whole(ask(functions=True), STAMP, [message])["choices"]
+    assert [frame.content["choices"][0]["delta"]["function_call"]["name"] for frame in calls] == ["f"]
+    assert choice["message"] == {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+        "function_call": {"name": "f", "arguments": "{}"},
+    }
+    assert choice["finish_reason"] == "function_call"
+
+
+def test_choices_are_told_apart_and_the_stream_ends_when_all_have() -> None:
+    told = [
+        Told(1, STARTED),
+        Told(0, STARTED),
+        Told(1, ToolCallStarted("i", "f")),
+        Told(0, ToolCallStarted("j", "f")),
+        Told(0, ToolCallStarted("k", "f")),
+        Told(1, ended("tool_use")),
+        Told(0, ended("tool_use")),
+    ]
+    encoder = OPENAI_CHAT.stream(ask(choices=2, include_usage=True), STAMP)
+    *chunks, usage, done = [frame for each in told for frame in encoder.encode(each)]
+    shown = [frame.content["choices"][0] for frame in chunks]
+    calls = [
+        (each["index"], call["index"], call["id"]) for each in shown for call in each["delta"].get("tool_calls", ())
+    ]
+    assert calls == [(1, 0, "i"), (0, 0, "j"), (0, 1, "k")]
+    assert [each["index"] for each in shown if each["finish_reason"]] == [1, 0]
+    assert (usage.content["usage"]["prompt_tokens"], usage.content["usage"]["completion_tokens"]) == (2, 6)
+    assert done == Frame("[DONE]")
