@@ -181,6 +181,12 @@ def _session(service: Service, request: Request) -> AbstractAsyncContextManager[
     return nullcontext(sessions.new(owner, keep=keep) if keep or keeping.store else None)
 
 
+async def heard(service: Service, request: Request) -> list[Conversation]:
+    """Return what the model is to hear of ``request``, once it is its turn. Nothing of it is asked or kept."""
+    async with _session(service, request) as session:
+        return [_continued(request, conversation, session) for conversation in request.ask.conversations]
+
+
 def _continued(request: Request, sent: Conversation, session: OpenSession | None) -> Conversation:
     instructions = request.ask.keeping.instructions
     if session is None:

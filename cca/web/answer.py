@@ -52,14 +52,10 @@ STREAM_HEADERS = {
 
 async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response:
     """Return the response to the current request. Raise what ``web.refusal`` makes a response of."""
-    if has_body():
-        check_media_type(request.mimetype)
-    named = named_session()
     bound = partial(ending.bound, g.principal.key_id)
-    ask = await _ask(dialect, service, bound)
-    session = _session(named, ask)
+    asked = await read_request(service, dialect, bound)
+    ask = asked.ask
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
-    asked = Request(g.request_id, g.principal, dialect, ask, service.stamp(), session)
     request_nursery().start_soon(attend, service, asked, sender, bound)
     arriving = Arriving(events, bound, len(ask.conversations))
     first = await arriving.next()
@@ -71,10 +67,19 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     else:
         messages = await _messages(first, arriving, len(ask.conversations))
         response = as_json(dialect.whole(ask, asked.stamp, messages))
-    response.headers.update(_ignored(ask))
-    if session is not None:
-        response.headers[SESSION_HEADER] = session
+    response.headers.update(ignored(ask))
+    if asked.session is not None:
+        response.headers[SESSION_HEADER] = asked.session
     return response
+
+
+async def read_request(service: Service, dialect: Dialect, bound: Bounding) -> Request:
+    """Return what the current request asks for. Raise what is wrong with it."""
+    if has_body():
+        check_media_type(request.mimetype)
+    named = named_session()
+    ask = await _ask(dialect, service, bound)
+    return Request(g.request_id, g.principal, dialect, ask, service.stamp(), _session(named, ask))
 
 
 def _session(named: str | None, ask: Ask) -> str | None:
@@ -186,12 +191,12 @@ async def _stream(first: Told, arriving: Arriving, encoder: StreamEncoder, heart
             told = await arriving.next()
 
 
-def _ignored(ask: Ask) -> Mapping[str, str]:
+def ignored(ask: Ask) -> Mapping[str, str]:
     """Return the header that names what had no effect. A key of a client's own is shown only as plain ASCII."""
     names: dict[str, None] = {}
     room = IGNORED_LIMIT
-    for ignored in ask.ignored:
-        name = re.sub(r"[^\x20-\x7e]|,", "?", ignored[:NAME_LIMIT]).strip() or "?"
+    for sent in ask.ignored:
+        name = re.sub(r"[^\x20-\x7e]|,", "?", sent[:NAME_LIMIT]).strip() or "?"
         if name in names:
             continue
         room -= len(name) + len(", ")

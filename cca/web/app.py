@@ -19,6 +19,7 @@ from cca.web.answer import answer
 from cca.web.body import as_json
 from cca.web.credentials import credentials
 from cca.web.ending import Ending
+from cca.web.input_tokens import count_input
 from cca.web.rate_headers import rate_headers
 from cca.web.refusal import refuse
 from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope
@@ -66,6 +67,7 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
         ("GET", "/health", _health, PUBLIC),
         ("GET", "/v1/models", _models, "chat"),
         ("GET", "/v1/models/<path:name>", _model, "chat"),
+        ("POST", "/v1/responses/input_tokens", _count_input, "chat"),
     ):
         _route(app, method, path, view, scope)
     for method, path, serve, scope in (
@@ -84,6 +86,7 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
         ("DELETE", "/v1/responses/<id>", responses.delete_response, "chat"),
         ("GET", "/v1/responses/<id>/input_items", responses.list_input_items, "chat"),
         ("POST", "/v1/responses/<id>/cancel", responses.cancel_response, "chat"),
+        ("POST", "/v1/responses/compact", responses.compact, "chat"),
         ("GET", "/v1/usage", usage.get_usage, "usage"),
     ):
         _route(app, method, path, partial(_with_service, serve), scope)
@@ -155,6 +158,11 @@ async def _models() -> Response:
 async def _answer(dialect: Dialect) -> Response:
     app = _app()
     return await answer(app.service, dialect, app.ending)
+
+
+async def _count_input() -> Response:
+    app = _app()
+    return await count_input(app.service, app.ending)
 
 
 async def _with_service(serve: Callable[..., Awaitable[Response]], **arguments: str) -> Response:

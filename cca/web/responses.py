@@ -48,6 +48,13 @@ async def cancel_response(service: Service, id: str) -> Response:  # noqa: A002
     )
 
 
+async def compact(_: Service) -> Response:
+    """Raise ``NotFound``: without this route it would look like a response's id."""
+    raise NotFound(
+        "cca compacts nothing: ask a model for a summary of what was said, and go on from that.", code="unknown_url"
+    )
+
+
 def _found(service: Service, connection: Connection, id: str) -> Stored:  # noqa: A002
     found = stored.find(connection, g.principal.owner, "response", id, service.now())
     if found is None:

@@ -7,7 +7,8 @@ from responses_asked import TERMS, ask, body, call, conversation, function, mess
 
 from cca.dialects.contract import Keeping
 from cca.dialects.openai_responses.listing import identified
-from cca.dialects.openai_responses.request import decode, input_tokens
+from cca.dialects.openai_responses.request import decode
+from cca.dialects.openai_responses.resource import input_tokens
 from cca.errors import BadRequest, NotFound
 from cca.model import Sampling, Tool, ToolChoice
 
@@ -344,5 +345,5 @@ def test_an_input_is_listed_in_one_shape_and_with_ids() -> None:
 
 
 def test_tokens_of_an_input_are_estimated_without_those_that_may_come_out() -> None:
-    counted = input_tokens(body("a" * 40, instructions="b" * 40, max_output_tokens=100), TERMS)
-    assert counted == {"object": "response.input_tokens", "input_tokens": 20}
+    counted = input_tokens(conversation("a" * 40, max_output_tokens=100))
+    assert counted == {"object": "response.input_tokens", "input_tokens": 10}

@@ -44,6 +44,8 @@ ROUTES = {
     "DELETE /v1/responses/<id>": "chat",
     "GET /v1/responses/<id>/input_items": "chat",
     "POST /v1/responses/<id>/cancel": "chat",
+    "POST /v1/responses/input_tokens": "chat",
+    "POST /v1/responses/compact": "chat",
     "GET /v1/usage": "usage",
     "POST /v1/chat/completions": "chat",
     "POST /v1/completions": "chat",

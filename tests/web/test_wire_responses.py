@@ -176,3 +176,33 @@ async def test_a_prompt_arrives_as_it_was_sent(autojump_clock: MockClock) -> Non
     (conversation,) = server.backend.conversations
     assert conversation.turns == (UserTurn((Text(" <b>&amp;\u2028 "),)),)
     assert conversation.system == ("Be brief.",)
+
+
+COUNT = "/v1/responses/input_tokens"
+
+
+async def test_tokens_are_counted_with_what_the_input_goes_on_from_and_no_process(autojump_clock: MockClock) -> None:
+    async with serving(*HELLO) as server:
+        stored = (await server.ask(post(body("a" * 40)))).json["id"]
+        opened = server.backend.opened
+        alone = await server.ask(post(body("b" * 40, instructions="c" * 40, max_tool_calls=1), COUNT))
+        after = await server.ask(post(body("b" * 40, previous_response_id=stored), COUNT))
+        assert server.backend.opened == opened
+    assert alone.json == {"object": "response.input_tokens", "input_tokens": 20}
+    assert alone.headers["x-cca-ignored"] == "max_tool_calls"
+    assert after.json["input_tokens"] == (40 + len("Hello") + 40) // 4
+
+
+@pytest.mark.parametrize(
+    ("given", "param"), [(body(tools=7), "tools"), (body(previous_response_id="none"), "previous_response_id")]
+)
+async def test_what_cannot_be_asked_cannot_be_counted(given: Any, param: str, autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(post(given, COUNT))
+    assert (reply.status, reply.error["param"]) == (400, param)
+
+
+async def test_nothing_is_compacted(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(post(body(), "/v1/responses/compact"))
+    assert (reply.status, reply.error["code"]) == (404, "unknown_url")

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from attrs import evolve
-
 from cca.dialects.contract import Ask, Keeping, Terms
 from cca.dialects.openai import read_metadata
 from cca.dialects.openai_format import output_schema
@@ -15,7 +13,6 @@ from cca.dialects.openai_responses.turns import read_input
 from cca.dialects.openai_sampling import Wishes, read_sampling
 from cca.dialects.schemas import check_depth
 from cca.errors import BadRequest
-from cca.estimate import estimated_tokens
 from cca.model import Conversation, Json
 
 REPEATED = ("input", "text", "tool_choice")
@@ -49,18 +46,6 @@ def decode(given: Mapping[str, Json], terms: Terms) -> Ask:
         results=reading.results,
         echo=dict(_echo(request, keeping, offer, untaken)),
     )
-
-
-def input_tokens(given: Mapping[str, Json], terms: Terms) -> Json:
-    """Return about how many tokens a body's input is. What it goes on from is not among them: it is not sent."""
-    ask = decode(given, terms)
-    (conversation,) = ask.conversations
-    whole = evolve(
-        conversation,
-        system=(*ask.keeping.instructions, *conversation.system),
-        sampling=evolve(conversation.sampling, max_tokens=None),
-    )
-    return {"object": "response.input_tokens", "input_tokens": estimated_tokens(whole)}
 
 
 def _wishes(request: ResponsesRequest) -> Wishes:

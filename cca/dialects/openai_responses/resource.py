@@ -6,12 +6,15 @@ Source of the format: the Open Responses specification, ``ResponseResource``, al
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
+from attrs import evolve
+
 from cca.dialects.contract import Ask, Stamp
 from cca.dialects.openai import error_object
 from cca.dialects.openai_responses.items import Items, Status, items_of, parts_of
 from cca.errors import CcaError
+from cca.estimate import estimated_tokens
 from cca.message import Message
-from cca.model import Json, StopReason, Usage
+from cca.model import Conversation, Json, StopReason, Usage
 
 Standing: TypeAlias = Literal["in_progress", "completed", "incomplete", "failed"]
 
@@ -98,6 +101,12 @@ def output(items: Items, message: Message, status: Standing) -> list[Json]:
 
 def last_status(status: Standing) -> Status:
     return "completed" if status == "completed" else "incomplete"
+
+
+def input_tokens(conversation: Conversation) -> Json:
+    """Return about how many tokens a conversation is that the model is to hear, and none of those that may come out."""
+    silent = evolve(conversation, sampling=evolve(conversation.sampling, max_tokens=None))
+    return {"object": "response.input_tokens", "input_tokens": estimated_tokens(silent)}
 
 
 def failure(error: CcaError) -> Json:
