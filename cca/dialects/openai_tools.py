@@ -6,7 +6,7 @@ Chat completions nest what a typed object says in a field of its type's name, as
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Literal
 
@@ -72,7 +72,7 @@ def chosen(
             return _all(tools, "any", parallel=parallel)
         case {"type": "function"}:
             inner, where = _content(choice, path, nested=nested)
-            name = _offered_name(inner.get("name"), tools, f"{where}.name")
+            name = _offered_name(inner.get("name"), {tool.name for tool in tools}, f"{where}.name")
             return tools, ToolChoice("tool", name, parallel)
         case {"type": "allowed_tools"}:
             inner, where = _content(choice, path, nested=nested)
@@ -105,8 +105,8 @@ def _content(choice: dict[str, Json], path: str, *, nested: bool) -> tuple[dict[
     return inner, where
 
 
-def _offered_name(name: Json, tools: tuple[Tool, ...], path: str) -> str:
-    if isinstance(name, str) and any(tool.name == name for tool in tools):
+def _offered_name(name: Json, names: Collection[str], path: str) -> str:
+    if isinstance(name, str) and name in names:
         return name
     shown = repr(name[:80]) if isinstance(name, str) else "no name"
     text = f"{path} is {shown}, which is not among the functions in tools; name one that is."
@@ -118,15 +118,15 @@ def _allowed(inner: dict[str, Json], tools: tuple[Tool, ...], path: str, *, nest
     listed, path = inner.get("tools"), f"{path}.tools"
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         raise BadRequest(f"{path} must be an array of objects.", param=path, code="invalid_type")
-    names = set(_allowed_names(listed, tools, path, nested=nested))
+    names = set(_allowed_names(listed, {tool.name for tool in tools}, path, nested=nested))
     return tuple(tool for tool in tools if tool.name in names)
 
 
-def _allowed_names(listed: list[dict[str, Json]], tools: tuple[Tool, ...], path: str, *, nested: bool) -> Iterator[str]:
+def _allowed_names(listed: list[dict[str, Json]], names: Collection[str], path: str, *, nested: bool) -> Iterator[str]:
     for index, each in enumerate(listed):
         if each.get("type") == "function":
             inner, where = _content(each, f"{path}[{index}]", nested=nested)
-            yield _offered_name(inner.get("name"), tools, f"{where}.name")
+            yield _offered_name(inner.get("name"), names, f"{where}.name")
 
 
 def _allowed_mode(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import assert_never
 
 from cca.errors import BadRequest
 from cca.model import AssistantTurn, ToolResult, ToolUse, Turn, UserTurn
@@ -20,6 +21,8 @@ def check_pairs(turns: Sequence[Turn], results: Mapping[str, str]) -> None:
             case UserTurn():
                 _answer(turn, open_calls, results)
                 open_calls = {}
+            case _:
+                assert_never(turn)
 
 
 def unanswered(turns: Sequence[Turn]) -> str | None:

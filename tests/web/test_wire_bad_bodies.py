@@ -293,6 +293,7 @@ BAD = [
         VALUE,
     ),
     row("allowed, of none", chat(tools=[tool()], tool_choice=allowed(mode="required")), f"{ALLOWED}.tools", "", VALUE),
+    row("allowed, of text", chat(tools=[tool()], tool_choice=allowed("f")), f"{ALLOWED}.tools", "array of objects"),
     row(
         "functions and tools", chat(tools=[tool()], functions=[FUNCTION]), "functions", "send tools alone", NO_PARAMETER
     ),

@@ -108,7 +108,7 @@ HARMLESS = {
     [
         pytest.param(chat(**dict.fromkeys(OPTIONAL)), id="all null"),
         pytest.param(chat(**HARMLESS), id="all harmless"),
-        pytest.param(chat(HE, {**SHE, "tool_calls": [], "refusal": None, "audio": None}, HE), id="in a message"),
+        pytest.param(chat(HE, {**SHE, "tool_calls": [], "refusal": None, "audio": {}}, HE), id="in a message"),
     ],
 )
 async def test_null_and_what_is_done_anyway_are_fine(body: Any, autojump_clock: MockClock) -> None:

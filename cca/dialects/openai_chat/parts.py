@@ -1,6 +1,7 @@
 """The parts of a message's content, each with its place."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from cca.dialects.media import document, image
 from cca.dialects.openai_chat.body import AudioPart, Content, FilePart, ImagePart, Part, RefusalPart, TextPart
@@ -29,6 +30,8 @@ def shown(part: Part, path: str) -> ResultPart:
             raise _unserved(part, path, "only an assistant refuses; send text")
         case AudioPart():
             raise _unserved(part, path, "Claude does not hear; send text")
+        case _:
+            assert_never(part)
 
 
 def spoken(part: Part, path: str) -> Text:
