@@ -13,7 +13,7 @@ from cca.dialects.openai import model_object, models_list
 from cca.keys import ADMIN
 from cca.service import Service
 from cca.version import VERSION
-from cca.web import completions, responses, sessions, usage
+from cca.web import completions, conversations, responses, sessions, usage
 from cca.web.access import Caller, Door, admit, authorize
 from cca.web.answer import answer
 from cca.web.body import as_json
@@ -87,6 +87,13 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
         ("GET", "/v1/responses/<id>/input_items", responses.list_input_items, "chat"),
         ("POST", "/v1/responses/<id>/cancel", responses.cancel_response, "chat"),
         ("POST", "/v1/responses/compact", responses.compact, "chat"),
+        ("POST", "/v1/conversations", conversations.create_conversation, "sessions"),
+        ("GET", "/v1/conversations/<id>", conversations.get_conversation, "sessions"),
+        ("POST", "/v1/conversations/<id>", conversations.change_conversation, "sessions"),
+        ("DELETE", "/v1/conversations/<id>", conversations.delete_conversation, "sessions"),
+        ("GET", "/v1/conversations/<id>/items", conversations.list_items, "sessions"),
+        ("POST", "/v1/conversations/<id>/items", conversations.add_items, "sessions"),
+        ("GET", "/v1/conversations/<id>/items/<item>", conversations.get_item, "sessions"),
         ("GET", "/v1/usage", usage.get_usage, "usage"),
     ):
         _route(app, method, path, partial(_with_service, serve), scope)

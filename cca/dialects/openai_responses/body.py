@@ -160,6 +160,13 @@ class ResponsesRequest(Body):
     include: tuple[str, ...] | None = None
 
 
+@frozen(kw_only=True)
+class Items(Body):
+    """What is said in a conversation, of which nobody asks an answer yet."""
+
+    items: tuple[Item, ...]
+
+
 PARTS: Mapping[str, type[Body]] = {
     **dict.fromkeys(("input_text", "output_text", "text"), TextPart),
     "refusal": RefusalPart,
@@ -236,3 +243,8 @@ _CONVERTER = _converter()
 def read(body: Mapping[str, Json]) -> ResponsesRequest:
     """Return the request in a body. Raise ``BadRequest`` with the first fault's path."""
     return structure(_CONVERTER, body, ResponsesRequest)
+
+
+def read_items(items: Json) -> tuple[Item, ...]:
+    """Return the items of a conversation, as ``read`` does."""
+    return structure(_CONVERTER, {"items": items}, Items).items

@@ -40,7 +40,7 @@ class Reading:
     """Takes in items, one after the other.
 
     ``calls`` and ``results`` are the places of both in the body, by the ids of the calls; ``ignored`` names what does
-    not arrive where, or as, it stood.
+    not arrive where, or as, it stood. ``name`` is the field that the items are in.
     """
 
     system: list[str] = field(factory=list)
@@ -48,10 +48,11 @@ class Reading:
     calls: dict[str, str] = field(factory=dict)
     results: dict[str, str] = field(factory=dict)
     ignored: list[str] = field(factory=list)
+    name: str = "input"
     _ids: CallIds = field(factory=CallIds)
 
     def take(self, position: int, item: Item) -> None:
-        path = f"input[{position}]"
+        path = f"{self.name}[{position}]"
         match item:
             case Message(role="user"):
                 self._say(path, UserTurn, self._content(item.content, f"{path}.content"))
