@@ -66,7 +66,8 @@ def test_as_many_messages_and_tools_as_there_may_be_are_taken_in_in_time() -> No
     began = time.perf_counter()
     ask = OPENAI_CHAT.decode(decode_json(body), TERMS)
     check_pairs(ask.conversations[0].turns, ask.results)
-    assert time.perf_counter() - began < 2 * SECONDS
+    # Four seconds, and thrice that while coverage is measured; what grows with the square would take an hour.
+    assert time.perf_counter() - began < 6 * SECONDS
     assert len(ask.conversations[0].turns) == 3 * 33_333 - 33_332
 
 
