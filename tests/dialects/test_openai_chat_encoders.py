@@ -172,7 +172,13 @@ def test_the_finish_reason_of_a_whole_answer(reason: StopReason, told: str) -> N
 
 
 def test_a_request_of_functions_gets_its_call_in_their_form() -> None:
-    events = [STARTED, ToolCallStarted("i", "f"), ToolCallDelta("{"), ToolCallDelta("}"), ended("tool_use")]
+    events: list[Event] = [
+        STARTED,
+        ToolCallStarted("i", "f"),
+        ToolCallDelta("{"),
+        ToolCallDelta("}"),
+        ended("tool_use"),
+    ]
     encoder = OPENAI_CHAT.stream(ask(functions=True), STAMP)
     *chunks, done = [frame for event in events for frame in encoder.encode(Told(0, event))]
     assert [frame.content["choices"][0]["delta"] for frame in chunks] == [
@@ -187,7 +193,13 @@ def test_a_request_of_functions_gets_its_call_in_their_form() -> None:
 
 
 def test_that_form_has_room_for_one_call() -> None:
-    events = [STARTED, ToolCallStarted("i", "f"), ToolCallStarted("j", "g"), ToolCallDelta("{}"), ended("tool_use")]
+    events: list[Event] = [
+        STARTED,
+        ToolCallStarted("i", "f"),
+        ToolCallStarted("j", "g"),
+        ToolCallDelta("{}"),
+        ended("tool_use"),
+    ]
     encoder = OPENAI_CHAT.stream(ask(functions=True), STAMP)
     calls = [frame for event in events[:-1] for frame in encoder.encode(Told(0, event))][1:]
     message = Message()

@@ -162,13 +162,18 @@ def test_a_stream_is_texts_and_an_end() -> None:
 
 
 def test_thoughts_and_calls_have_no_place_in_it() -> None:
-    events = [(0, STARTED), (0, ThinkingDelta("a")), (0, ToolCallStarted("i", "f")), (0, ended("tool_use"))]
+    events: list[tuple[int, Event]] = [
+        (0, STARTED),
+        (0, ThinkingDelta("a")),
+        (0, ToolCallStarted("i", "f")),
+        (0, ended("tool_use")),
+    ]
     assert [shown(frame) for frame in frames(completion(), *events)[:-1]] == [(0, "", "stop")]
 
 
 def test_the_prompt_that_is_echoed_comes_before_its_text() -> None:
     ask = completion(["p", "q"], echo=True)
-    events = [(1, STARTED), (0, STARTED), (0, TextDelta("a")), (1, ended()), (0, ended())]
+    events: list[tuple[int, Event]] = [(1, STARTED), (0, STARTED), (0, TextDelta("a")), (1, ended()), (0, ended())]
     assert [shown(frame) for frame in frames(ask, *events)[:-1]] == [
         (1, "q", None),
         (0, "p", None),
@@ -179,7 +184,7 @@ def test_the_prompt_that_is_echoed_comes_before_its_text() -> None:
 
 
 def test_the_stream_ends_when_all_choices_have() -> None:
-    events = [(0, STARTED), (1, STARTED), (1, ended()), (0, TextDelta("a")), (0, ended())]
+    events: list[tuple[int, Event]] = [(0, STARTED), (1, STARTED), (1, ended()), (0, TextDelta("a")), (0, ended())]
     *_, last, done = frames(completion(n=2), *events)
     assert shown(last) == (0, "", "stop")
     assert done == Frame("[DONE]")
