@@ -22,6 +22,8 @@ PURE = (
     "cca/message.py",
     "cca/prices.py",
     "cca/estimate.py",
+    "cca/depth.py",
+    "cca/schemas/*",
     "cca/archive.py",
     "cca/markdown.py",
     "cca/store/turns.py",

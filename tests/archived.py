@@ -19,6 +19,7 @@ RECORDINGS = {recording.name.rpartition("/")[2]: recording for recording in read
 FAILING = frozenset(
     (
         *("broken_after_text", "cut_after_text", "killed", "no_login", "silence", "silence_after_text", "unknown_stop"),
+        *("structured_violation", "schema_violation", "schema_in_other_words"),
         *(name for name in RECORDINGS if name.startswith("error_") and name != "error_then_answer"),
     )
 )

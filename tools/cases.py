@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import chain
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cca.model import (
     AssistantTurn,
@@ -14,6 +14,7 @@ from cca.model import (
     Sampling,
     Text,
     Tool,
+    ToolChoice,
     ToolResult,
     ToolUse,
     UserTurn,
@@ -76,6 +77,31 @@ ASKED_WEATHER = (
         )
     ),
 )
+
+WEATHER_RESULTS = UserTurn(
+    (
+        ToolResult("call_paris", (Text("18 degrees"),)),
+        ToolResult("call_rome", (Text("no such station"),), is_error=True),
+    )
+)
+
+PICTURE = Image("image/png", ONE_PIXEL)
+NOTE = Document(text="Ada drew it.", title="note.txt")
+ONE_PIXEL_GIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+
+MANY = tuple(evolve(WEATHER, name=f"{n:03}_".ljust(64, "x"), description=f"Number {n}.") for n in range(128))
+OWN_NAMES = ("Bash", "Task", "AskUserQuestion", "WebSearch", "StructuredOutput", "mcp__c__x")
+
+TREE: Mapping[str, Json] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "pattern": "^[A-Z]", "example": "Rome"},
+        "age": {"type": "integer", "minimum": 1},
+        "parts": {"type": "array", "items": {"$ref": "#"}, "maxItems": 5},
+    },
+    "required": ["name", "age"],
+}
 
 ANSWERS = (
     Case("plain", "One turn, one answer.", ask("Reply with exactly: Hello, world."), account=True),
@@ -155,12 +181,88 @@ ANSWERS = (
         "Calls and their results, of ids that we did not mint, go in as history.",
         Conversation(
             MODEL,
+            (*ASKED_WEATHER, WEATHER_RESULTS),
+            tools=(WEATHER,),
+        ),
+        account=True,
+    ),
+)
+
+CHOICES = (
+    Case(
+        "forced_tool",
+        "The tool that must be called is called, without thinking.",
+        Conversation(
+            MODEL, (user("Hello, Oslo."),), tools=(CLOCK, WEATHER), tool_choice=ToolChoice("tool", "get_weather")
+        ),
+        account=True,
+    ),
+    Case(
+        "any_tool",
+        "One of the tools must be called.",
+        Conversation(MODEL, (user("Hello."),), tools=(CLOCK, WEATHER), tool_choice=ToolChoice("any")),
+        account=True,
+    ),
+    Case(
+        "no_tool",
+        "No tool may be called, and a history with calls is answered.",
+        Conversation(
+            MODEL,
+            (*ASKED_WEATHER, WEATHER_RESULTS, assistant("Fine."), user("What is the weather in Paris?")),
+            tools=(WEATHER,),
+            tool_choice=ToolChoice("none"),
+        ),
+        account=True,
+    ),
+    Case(
+        "one_call",
+        "One call at a time, where two would be made.",
+        Conversation(
+            MODEL,
+            (user("What is the weather in Paris and Rome?"),),
+            tools=(WEATHER,),
+            tool_choice=ToolChoice(parallel=False),
+        ),
+        account=True,
+    ),
+    Case(
+        "strict_tool",
+        "A strict tool is so at the API, unless its schema is none that the API can hold to.",
+        Conversation(
+            MODEL,
+            (user("What is the weather in Paris?"),),
+            tools=(
+                evolve(WEATHER, strict=True),
+                Tool("f", "", schema(n={"type": "integer", "minimum": 1}), strict=True),
+            ),
+        ),
+        account=True,
+    ),
+    Case(
+        "many_tools",
+        "A hundred and twenty-eight tools, names of 64 characters, and a call of the last.",
+        Conversation(MODEL, (user(f'[[call {MANY[-1].name} {{"city": 5}}]]'),), tools=MANY),
+    ),
+    Case(
+        "own_names",
+        "Tools with the names of Claude Code's own; arguments that are not of their schema stay as they are.",
+        Conversation(
+            MODEL,
+            (user('[[call Task {"city": "5", "n": [1]}]] [[call StructuredOutput {"city": 5}]]'),),
+            tools=tuple(evolve(WEATHER, name=name) for name in OWN_NAMES),
+        ),
+    ),
+    Case(
+        "picture_in_a_result",
+        "Results of several texts, a picture and a document, and an empty one.",
+        Conversation(
+            MODEL,
             (
                 *ASKED_WEATHER,
                 UserTurn(
                     (
-                        ToolResult("call_paris", (Text("18 degrees"),)),
-                        ToolResult("call_rome", (Text("no such station"),), is_error=True),
+                        ToolResult("call_paris", (Text("A map:"), Text("of Paris"), PICTURE, NOTE)),
+                        ToolResult("call_rome", ()),
                     )
                 ),
             ),
@@ -168,6 +270,28 @@ ANSWERS = (
         ),
         account=True,
     ),
+    Case(
+        "picture_of_a_failure",
+        "A picture in the result of a call that failed stands beside it, and the words of the turn after both.",
+        Conversation(
+            MODEL,
+            (
+                *ASKED_WEATHER,
+                UserTurn(
+                    (
+                        Text("Well?"),
+                        ToolResult("call_paris", (Text("It broke:"), PICTURE), is_error=True),
+                        ToolResult("call_rome", (Text("5 degrees"),)),
+                    )
+                ),
+            ),
+            tools=(WEATHER,),
+        ),
+        account=True,
+    ),
+)
+
+STRUCTURED = (
     Case(
         "structured_output",
         "An answer that is exactly one JSON value of a schema, written as text.",
@@ -179,6 +303,114 @@ ANSWERS = (
         account=True,
     ),
     Case(
+        "structured_violation",
+        "Text that is not of its schema is a failure.",
+        Conversation(MODEL, (user("Reply with exactly: hello"),), output_schema=schema(city={"type": "string"})),
+    ),
+    Case(
+        "structured_limit",
+        "A limit of tokens ends JSON as it ends any text.",
+        Conversation(
+            MODEL,
+            (user("Describe Paris."),),
+            output_schema=schema(city={"type": "string"}, inhabitants={"type": "integer"}),
+            sampling=Sampling(max_tokens=2),
+        ),
+        account=True,
+    ),
+    Case(
+        "structured_call",
+        "A tool is called before an answer of a schema.",
+        Conversation(
+            MODEL,
+            (user("What is the weather in Paris?"),),
+            tools=(WEATHER,),
+            output_schema=schema(degrees={"type": "integer"}),
+        ),
+        account=True,
+    ),
+    Case(
+        "json_object",
+        "An object of any kind is the arguments of a tool of cca's, as they are written.",
+        Conversation(
+            MODEL,
+            (user('[[call StructuredOutput {"city": "Paris", "rivers": ["Seine"], "inhabitants": 2100000}]]'),),
+            output_schema={"type": "object"},
+        ),
+    ),
+    Case(
+        "json_object_of_nothing",
+        "An object of nothing, of which no piece is written, is one.",
+        Conversation(MODEL, (user("Reply in JSON."),), output_schema={"type": "object"}),
+        account=True,
+    ),
+    Case(
+        "schema_of_any_kind",
+        "A schema that the API cannot hold to: a draft, bounds, patterns, recursion.",
+        Conversation(MODEL, (user("Describe Paris."),), output_schema=TREE),
+        account=True,
+    ),
+    Case(
+        "schema_violation",
+        "Arguments that are not of their schema are a failure, though a number in quotes is nearly one.",
+        Conversation(
+            MODEL,
+            (user('[[call StructuredOutput {"name": "Paris", "age": "7"}]]'),),
+            output_schema=TREE,
+        ),
+    ),
+    Case(
+        "schema_while_thinking",
+        "Who thinks is not forced, and JSON that is said in words is the answer.",
+        Conversation(
+            MODEL,
+            (user('[[thinking]] Reply with exactly: {"name":"Paris","age":7}'),),
+            output_schema=TREE,
+            sampling=Sampling(effort="high"),
+        ),
+    ),
+    Case(
+        "schema_in_other_words",
+        "Other words are a failure.",
+        Conversation(
+            MODEL,
+            (user("Reply with exactly: Paris is old."),),
+            output_schema=TREE,
+            sampling=Sampling(effort="high"),
+        ),
+    ),
+    Case(
+        "schema_limit",
+        "A limit of tokens ends the answer, as far as it came.",
+        Conversation(
+            MODEL, (user("[[stop max_tokens]] Paris."),), output_schema=TREE, sampling=Sampling(max_tokens=99)
+        ),
+    ),
+    Case(
+        "schema_or_call",
+        "With tools on offer the model calls one, or answers.",
+        Conversation(MODEL, (user("What is the weather in Paris?"),), tools=(WEATHER,), output_schema=TREE),
+        account=True,
+    ),
+    Case(
+        "schema_after_call",
+        "And answers when it has what it called for, a client's tool of that name or not.",
+        Conversation(
+            MODEL,
+            (
+                *ASKED_WEATHER,
+                WEATHER_RESULTS,
+                assistant("So."),
+                user('[[call StructuredOutput_2 {"name":"P","age":7}]]'),
+            ),
+            tools=(WEATHER, evolve(WEATHER, name="StructuredOutput")),
+            output_schema=TREE,
+        ),
+    ),
+)
+
+MEDIA = (
+    Case(
         "image",
         "A picture in a turn.",
         Conversation(MODEL, (UserTurn((Text("What is this?"), Image("image/png", ONE_PIXEL))),)),
@@ -189,6 +421,52 @@ ANSWERS = (
         "A text document in a turn.",
         Conversation(MODEL, (UserTurn((Document(text="Ada wrote it.", title="note.txt"), Text("Who wrote it?"))),)),
         account=True,
+    ),
+    Case(
+        "pictures_and_pdf",
+        "Several pictures and a PDF in one turn, in their order.",
+        Conversation(
+            MODEL,
+            (
+                UserTurn(
+                    (
+                        PICTURE,
+                        Text("Compare these"),
+                        Image("image/gif", ONE_PIXEL_GIF),
+                        Document("application/pdf", "JVBERi0xLjEKJSVFT0YK", title="report.pdf"),
+                        Text("with this."),
+                    )
+                ),
+            ),
+        ),
+    ),
+    Case(
+        "addresses",
+        "A picture and a document at addresses, which the API fetches.",
+        Conversation(
+            MODEL,
+            (
+                UserTurn(
+                    (
+                        Image(url="https://example.com/cat.png"),
+                        Document(url="https://example.com/cat.pdf"),
+                        Text("Reply with exactly: A cat."),
+                    )
+                ),
+            ),
+        ),
+    ),
+)
+
+SETTINGS = (
+    Case(
+        "sampling",
+        "Temperature and top_p, with thinking off.",
+        Conversation(
+            MODEL,
+            (user("Reply with exactly: Warm."),),
+            sampling=Sampling(temperature=0.7, top_p=0.9, thinking=False),
+        ),
     ),
     Case(
         "effort_and_limits",
@@ -289,4 +567,4 @@ FAILURES = (
     ),
 )
 
-CASES = (*ANSWERS, *STOPS, *FAILURES)
+CASES = (*ANSWERS, *CHOICES, *STRUCTURED, *MEDIA, *SETTINGS, *STOPS, *FAILURES)

@@ -11,6 +11,7 @@ import orjson
 from cca.archive import Archive, ArchivedTurn, UnreadableArchive, archive_of, check
 from cca.backends.transcript import Ended, Entry, Garbled, Read, Transcript, conversation_of, request_json
 from cca.claude.dialogue import Dialogue
+from cca.errors import BadRequest
 from cca.message import Called, Message
 from cca.model import Conversation, Event, Failed, Finished, Json, ToolCallDelta, UserTurn
 from cca.prices import Prices
@@ -50,7 +51,10 @@ def _conversation(request: Json) -> Conversation:
 def _replayed(transcript: Transcript, conversation: Conversation, prices: Prices) -> tuple[Message, Answered]:
     """Return the answer that the real dialogue makes of the recorded lines."""
     dialogue = Dialogue(conversation, began_at=0.0)
-    dialogue.open()
+    try:
+        dialogue.open()
+    except BadRequest as error:
+        raise UnreadableArchive(f"its request would be refused: {error}") from error
     message = Message()
     first: float | None = None
     for entry in transcript.entries:

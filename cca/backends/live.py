@@ -22,6 +22,7 @@ from attrs import define, field, frozen
 
 from cca.backends import Exit, Process, reaper
 from cca.claude import introduction
+from cca.claude.form import may_end_by_itself
 from cca.claude.launch import Directories, Launch, for_one_message, needs_login
 from cca.errors import Unavailable, UpstreamFailed
 from cca.model import Conversation, ModelEntry
@@ -129,7 +130,7 @@ class LiveBackend:
         """Own a fresh process, its process group and its directories."""
         with self._directories() as directories:
             launch = self.launcher(directories)
-            if conversation is not None and conversation.sampling.max_tokens is not None:
+            if conversation is not None and may_end_by_itself(conversation):
                 launch = for_one_message(launch)
             popen = await _spawn(launch)
             process = LiveProcess(launch, popen)

@@ -19,7 +19,7 @@ the answer cannot be mended and fails.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias, assert_never
 
 from attrs import define, evolve, field, frozen
@@ -49,6 +49,7 @@ from cca.claude.events import (
     usage_of,
 )
 from cca.claude.failures import CONTEXT_LIMITS, FINAL_STATUSES, api_failure, too_long
+from cca.claude.form import Form
 from cca.claude.script import script
 from cca.errors import CcaError, UpstreamFailed
 from cca.model import (
@@ -169,6 +170,10 @@ class Dialogue:
     _named: dict[str, str] = field(factory=dict, init=False)
     _requests: dict[str, ToolRequest] = field(factory=dict, init=False)
     _results: dict[str, ToolResult] = field(factory=dict, init=False)
+    _form: Form = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._form = Form(self.conversation)
 
     def open(self) -> bytes:
         """Return what to write first."""
@@ -279,13 +284,14 @@ class Dialogue:
             case Saying() | Refused(cut=True):
                 return self._fail(_broke_off())
             case Asked() | Answering() | Begun() | Refused():
+                self._form.begin()
                 self.phase = Begun(line)
                 return Step()
             case _:
                 return self._fail(UpstreamFailed("Claude Code began an answer before it was asked."))
 
     def _pass_on(self, line: Piece) -> Step:
-        events = tuple(_events(line))
+        events = tuple(self._passed_on(line))
         if isinstance(line, BlockStart) and line.kind == "tool_use":
             self._named[line.id] = line.name
         if not events:
@@ -298,6 +304,10 @@ class Dialogue:
                 return Step(events=(_started(start), *events))
             case _:
                 return self._fail(UpstreamFailed("Claude Code sent a piece of an answer outside of a message."))
+
+    def _passed_on(self, line: Piece) -> Iterator[Event]:
+        for event in _events(line):
+            yield from self._form.pass_on(event)
 
     def _end(self, line: MessageDelta) -> Step:
         if line.stop_reason is None:
@@ -376,7 +386,8 @@ class Dialogue:
 
     def _spoken(self, message: WholeMessage, reason: str | None, cost: float | None) -> Step:
         start = MessageStart(message.id, message.model, message.usage)
-        said = (event for piece in message.pieces for event in _events(piece))
+        self._form.begin()
+        said = [event for piece in message.pieces for event in self._passed_on(piece)]
         return self._finish((_started(start), *said), reason, message.stop_sequence, usage_of(message.usage), cost)
 
     def _retry(self, line: ApiRetry) -> Step:
@@ -410,7 +421,7 @@ class Dialogue:
         if known is None:
             return self._fail(UpstreamFailed(f"The model stopped for a reason that cca does not know: {reason}"))
         self.phase = Over()
-        return Step(events=(*said, Finished(known, sequence, usage, cost)))
+        return Step(events=(*said, *self._form.end(Finished(known, sequence, usage, cost))))
 
     def _fail(self, error: CcaError) -> Step:
         self.phase = Over()

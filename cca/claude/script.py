@@ -5,10 +5,13 @@ answered by an empty ``result``; only then may its assistant turn and what follo
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
 from cca.claude import frames
+from cca.claude.form import choice_of, schema_of, strict_tools, tools_of, way_of
+from cca.depth import DEPTH_LIMIT, too_deep
+from cca.errors import BadRequest
 from cca.model import (
     AssistantPart,
     AssistantTurn,
@@ -16,6 +19,7 @@ from cca.model import (
     Document,
     Image,
     Json,
+    ResultPart,
     Text,
     Tool,
     ToolResult,
@@ -23,6 +27,7 @@ from cca.model import (
     UserPart,
     UserTurn,
 )
+from cca.schemas.keywords import fault_in
 
 Block = Mapping[str, Json]
 
@@ -31,7 +36,11 @@ INITIALIZE, SETTINGS = "initialize", "settings"
 
 
 def script(conversation: Conversation) -> list[bytes]:
-    """Return what to write, a batch an item. The last batch ends with the turn that is to be answered."""
+    """Return what to write, a batch an item. The last batch ends with the turn that is to be answered.
+
+    Raise ``BadRequest`` for a schema that no answer can be held to, and for JSON that is nested too deep.
+    """
+    _refuse_unusable(conversation)
     batches: list[bytes] = []
     batch = b"".join(_control_requests(conversation))
     last = len(conversation.turns) - 1
@@ -40,7 +49,7 @@ def script(conversation: Conversation) -> list[bytes]:
             case AssistantTurn(content):
                 batch += frames.assistant([assistant_block(part) for part in content])
             case UserTurn(content):
-                batch += frames.user([user_block(part) for part in content], query=position == last)
+                batch += frames.user(user_blocks(content), query=position == last)
                 batches.append(batch)
                 batch = b""
             case _:
@@ -51,18 +60,41 @@ def script(conversation: Conversation) -> list[bytes]:
 def extra_body(conversation: Conversation) -> dict[str, Json]:
     """Return what is merged into the request to the model's API, besides what the program itself writes there."""
     sampling = conversation.sampling
+    choice = choice_of(conversation)
+    strict = strict_tools(conversation)
     body: dict[str, Json] = {
         "max_tokens": sampling.max_tokens,
         "stop_sequences": list(sampling.stop_sequences) or None,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "thinking": {"type": "disabled"} if sampling.thinking is False else None,
-        "tools": [_api_tool(tool) for tool in conversation.tools] or None,
+        "tools": [_api_tool(tool, strict) for tool in tools_of(conversation)] or None,
+        "tool_choice": choice,
     }
-    if conversation.output_schema is not None:
-        schema = {"type": "json_schema", "schema": conversation.output_schema}
-        body["output_config"] = {"format": schema}
+    if sampling.thinking is False or (choice is not None and choice["type"] in ("any", "tool")):
+        # The API takes no forced call while it thinks. Without thinking it refuses what the program asks for its sake.
+        body |= {"thinking": {"type": "disabled"}, "context_management": {"edits": []}}
+    if way_of(conversation) == "api":
+        body["output_config"] = {"format": {"type": "json_schema", "schema": schema_of(conversation)}}
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _refuse_unusable(conversation: Conversation) -> None:
+    if any(too_deep(tool.input_schema) for tool in conversation.tools):
+        raise BadRequest(f"A tool's schema is nested deeper than {DEPTH_LIMIT} levels.", code="invalid_value")
+    parts = (part for turn in conversation.turns for part in turn.content)
+    if any(isinstance(part, ToolUse) and too_deep(part.input) for part in parts):
+        raise BadRequest(f"The input of a call is nested deeper than {DEPTH_LIMIT} levels.", code="invalid_value")
+    if conversation.output_schema is not None and (fault := fault_in(conversation.output_schema)):
+        raise BadRequest(f"The answer cannot be held to its schema: {fault}.", code="invalid_value")
+
+
+def user_blocks(content: Iterable[UserPart]) -> list[Block]:
+    """Return a user turn's parts as blocks. The results of calls come first: the API takes them nowhere else."""
+    results = [part for part in content if isinstance(part, ToolResult)]
+    others = [part for part in content if not isinstance(part, ToolResult)]
+    # The program drops what is no text from the result of a call that failed, so this follows the results.
+    beside = [inner for part in results if part.is_error for inner in part.content if not isinstance(inner, Text)]
+    return [user_block(part) for part in (*results, *beside, *others)]
 
 
 def user_block(part: UserPart) -> Block:
@@ -78,7 +110,7 @@ def user_block(part: UserPart) -> Block:
             block = {
                 "type": "tool_result",
                 "tool_use_id": tool_use_id,
-                "content": [user_block(inner) for inner in content],
+                "content": [user_block(inner) for inner in content if _belongs(inner, is_error=is_error)],
             }
             return {**block, "is_error": True} if is_error else block
         case _:
@@ -95,8 +127,13 @@ def assistant_block(part: AssistantPart) -> Block:
             assert_never(part)
 
 
+def _belongs(part: ResultPart, *, is_error: bool) -> bool:
+    """Whether a part stands in its result's block. The API refuses a text of nothing."""
+    return bool(part.text.strip()) if isinstance(part, Text) else not is_error
+
+
 def _control_requests(conversation: Conversation) -> Iterator[bytes]:
-    tools = [_mcp_tool(tool) for tool in conversation.tools]
+    tools = [_mcp_tool(tool) for tool in tools_of(conversation)]
     yield frames.initialize(INITIALIZE, conversation.system, tools)
     yield frames.apply_settings(SETTINGS, _settings(conversation))
 
@@ -109,25 +146,23 @@ def _settings(conversation: Conversation) -> dict[str, Json]:
         settings["env"] = {"CLAUDE_CODE_EXTRA_BODY": json.dumps(body, separators=(",", ":"))}
     if conversation.sampling.effort is not None:
         settings["effortLevel"] = conversation.sampling.effort
-    if conversation.tools:
+    if tools_of(conversation):
         # With a tool of the name Bash it would tell the model how to sign commits.
         settings["attribution"] = {"commit": "", "pr": ""}
     return settings
 
 
 def _mcp_tool(tool: Tool) -> Block:
-    # A tool without the hint would be asked permission for, and called one at a time.
-    return {
-        "name": tool.name,
-        "description": tool.description,
-        "inputSchema": tool.input_schema,
-        "annotations": {"readOnlyHint": True},
-    }
+    # Just so that it can be called: the API's definition says what it is. The program would not take a list with a
+    # schema that is not of type "object", and it changes arguments to what a schema says. Without the hint it would ask
+    # for permission, and call one at a time.
+    return {"name": tool.name, "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}
 
 
-def _api_tool(tool: Tool) -> Block:
+def _api_tool(tool: Tool, strict: frozenset[str]) -> Block:
     # The program sorts tools and cuts their descriptions at about 4,100 characters; these definitions override its own.
-    return {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
+    block: Block = {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
+    return {**block, "strict": True} if tool.name in strict else block
 
 
 def _image_block(image: Image) -> Block:

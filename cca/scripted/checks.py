@@ -115,6 +115,35 @@ def _forced_while_thinking(body: Json) -> str | None:
     return None
 
 
+def _clearing_no_thinking(body: Json) -> str | None:
+    edits = (body.get("context_management") or {}).get("edits") or ()
+    clearing = any(edit.get("type") == "clear_thinking_20251015" for edit in edits)
+    if clearing and (body.get("thinking") or {}).get("type") not in {"enabled", "adaptive"}:
+        return "`clear_thinking_20251015` strategy requires `thinking` to be enabled or adaptive"
+    return None
+
+
+def _results_first(body: Json) -> str | None:
+    for at, message in enumerate(body["messages"]):
+        kinds = [block["type"] == "tool_result" for block in blocks_of(message)]
+        if kinds != sorted(kinds, reverse=True):
+            return f"messages.{at}.content: `tool_result` blocks must come before all others"
+    return None
+
+
+def _tools(body: Json) -> str | None:
+    names = [tool.get("name") for tool in body.get("tools") or ()]
+    if len(set(names)) < len(names):
+        return "tools: Tool names must be unique."
+    for at, tool in enumerate(body.get("tools") or ()):
+        if "input_schema" in tool and tool["input_schema"].get("type") != "object":
+            return f"tools.{at}.custom.input_schema.type: Field required"
+    choice = body.get("tool_choice") or {}
+    if choice.get("type") == "tool" and choice.get("name") not in names:
+        return f"Tool '{choice.get('name')}' not found in provided tools"
+    return None if names or not choice else "tool_choice may only be specified while providing tools."
+
+
 CHECKS: tuple[Check, ...] = (
     _top,
     _messages,
@@ -123,4 +152,7 @@ CHECKS: tuple[Check, ...] = (
     _tool_pairs,
     _cache_marks,
     _forced_while_thinking,
+    _clearing_no_thinking,
+    _results_first,
+    _tools,
 )

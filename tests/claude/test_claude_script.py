@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from cca.claude.form import DESCRIPTION
 from cca.claude.launch import Directories, launch
 from cca.claude.script import script
+from cca.errors import BadRequest
 from cca.model import (
     AssistantTurn,
     Conversation,
@@ -15,6 +17,7 @@ from cca.model import (
     Sampling,
     Text,
     Tool,
+    ToolChoice,
     ToolResult,
     ToolUse,
     UserPart,
@@ -107,6 +110,10 @@ def test_history_goes_in_by_role_in_batches_that_end_with_a_user_turn(turns: Any
             ToolResult("toolu_1", (), is_error=True),
             {"type": "tool_result", "tool_use_id": "toolu_1", "content": [], "is_error": True},
         ),
+        (
+            ToolResult("toolu_1", (Text(""), Text(" \n"), Text(" a"))),
+            {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": " a"}]},
+        ),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, dict) else "",
 )
@@ -141,7 +148,7 @@ def body_of(conversation: Conversation) -> Any:
         (Sampling(stop_sequences=("a", "\n\n")), {"stop_sequences": ["a", "\n\n"]}),
         (Sampling(temperature=0.0), {"temperature": 0.0}),
         (Sampling(top_p=0.5), {"top_p": 0.5}),
-        (Sampling(thinking=False), {"thinking": {"type": "disabled"}}),
+        (Sampling(thinking=False), {"thinking": {"type": "disabled"}, "context_management": {"edits": []}}),
         (Sampling(max_tokens=1, temperature=1.0), {"max_tokens": 1, "temperature": 1.0}),
     ],
     ids=str,
@@ -160,23 +167,87 @@ def test_effort_is_a_setting_of_the_program_and_not_of_the_request() -> None:
     assert settings_of(conversation) == {"model": "haiku", "effortLevel": "high"}
 
 
-def test_a_schema_for_the_answer_is_the_apis_own_output_format() -> None:
+def test_the_results_of_calls_come_first_and_pictures_of_failures_after_them() -> None:
+    """The API takes results nowhere else, and the program drops pictures from the result of a call that failed."""
+    picture = Image(url="https://x")
+    turn = UserTurn(
+        (Text("so?"), ToolResult("c1", (Text("bad"), picture), is_error=True), ToolResult("c2", (picture,)))
+    )
+    [[*_, frame]] = batches(Conversation("haiku", (turn,)))
+    shown = {"type": "image", "source": {"type": "url", "url": "https://x"}}
+    assert frame["message"]["content"] == [
+        {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "bad"}], "is_error": True},
+        {"type": "tool_result", "tool_use_id": "c2", "content": [shown]},
+        shown,
+        {"type": "text", "text": "so?"},
+    ]
+
+
+CLOSED = {**SCHEMA, "required": ["city"], "additionalProperties": False}
+
+
+def test_a_schema_for_the_answer_that_the_api_knows_is_its_own_output_format() -> None:
+    conversation = Conversation("haiku", (user("a"),), output_schema={"$schema": "http://x", **CLOSED})
+    assert body_of(conversation) == {"output_config": {"format": {"type": "json_schema", "schema": CLOSED}}}
+
+
+def test_another_schema_is_a_tools_that_must_be_called() -> None:
     conversation = Conversation("haiku", (user("a"),), output_schema=SCHEMA)
-    assert body_of(conversation) == {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
+    body = body_of(conversation)
+    assert body == {
+        "tools": [{"name": "StructuredOutput", "description": DESCRIPTION, "input_schema": SCHEMA}],
+        "tool_choice": {"type": "tool", "name": "StructuredOutput"},
+        "thinking": {"type": "disabled"},
+        "context_management": {"edits": []},
+    }
+    assert offered(conversation) == ["StructuredOutput"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "body"),
+    [
+        (ToolChoice(), {}),
+        (ToolChoice("none"), {"tool_choice": {"type": "none"}}),
+        (
+            ToolChoice("tool", "get_weather", parallel=False),
+            {
+                "tool_choice": {"type": "tool", "name": "get_weather", "disable_parallel_tool_use": True},
+                "thinking": {"type": "disabled"},
+                "context_management": {"edits": []},
+            },
+        ),
+    ],
+    ids=str,
+)
+def test_a_forced_call_is_made_without_thinking(choice: ToolChoice, body: Any) -> None:
+    conversation = Conversation("haiku", (user("a"),), tools=(TOOL,), tool_choice=choice)
+    assert {name: value for name, value in body_of(conversation).items() if name != "tools"} == body
 
 
 def test_tools_go_in_twice_once_to_be_called_and_once_as_the_client_wrote_them() -> None:
-    conversation = Conversation("haiku", (user("a"),), tools=(TOOL,))
+    conversation = Conversation("haiku", (user("a"),), tools=(TOOL, Tool("f", "", CLOSED, strict=True)))
     [[initialize, *_]] = batches(conversation)
-    [offered] = initialize["request"]["sdkMcpServerManifests"]["c"]["toolsListResult"]["tools"]
-    assert offered == {
-        "name": "get_weather",
-        "description": "d" * 5000,
-        "inputSchema": SCHEMA,
-        "annotations": {"readOnlyHint": True},
+    listed = initialize["request"]["sdkMcpServerManifests"]["c"]["toolsListResult"]["tools"]
+    assert listed == [
+        {"name": name, "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}
+        for name in ("get_weather", "f")
+    ]
+    assert body_of(conversation) == {
+        "tools": [
+            {"name": "get_weather", "description": "d" * 5000, "input_schema": SCHEMA},
+            {"name": "f", "description": "", "input_schema": CLOSED, "strict": True},
+        ]
     }
-    written = {"name": "get_weather", "description": "d" * 5000, "input_schema": SCHEMA}
-    assert body_of(conversation) == {"tools": [written]}
+
+
+def offered(conversation: Conversation) -> list[str]:
+    [[initialize, *_]] = batches(conversation)
+    return [tool["name"] for tool in initialize["request"]["sdkMcpServerManifests"]["c"]["toolsListResult"]["tools"]]
+
+
+def test_a_schema_that_is_none_is_refused() -> None:
+    with pytest.raises(BadRequest, match="cannot be held to its schema: its type must be one of JSON's types"):
+        script(Conversation("haiku", (user("a"),), output_schema={"type": "strin"}))
 
 
 def test_with_tools_the_program_is_told_not_to_speak_of_commits() -> None:

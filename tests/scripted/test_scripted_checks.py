@@ -11,6 +11,9 @@ MARKED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
 CALL = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "ok"}
 
+TOOL = {"name": "f", "input_schema": {"type": "object"}}
+CLEARING = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+
 
 def body(*turns: Any, **others: Any) -> dict[str, Any]:
     roles = ("user", "assistant") * len(turns)
@@ -24,7 +27,12 @@ def body(*turns: Any, **others: Any) -> dict[str, Any]:
         body("hi"),
         body([MARKED] * 4),
         body("hi", [CALL], [RESULT], system=[{"type": "text", "text": "s"}]),
-        body("hi", tool_choice={"type": "any"}, thinking={"type": "disabled"}),
+        body("hi", tools=[TOOL], tool_choice={"type": "any"}, thinking={"type": "disabled"}),
+        body("hi", tools=[TOOL, {"type": "web_search_20250305", "name": "web_search"}]),
+        body("hi", tools=[TOOL], tool_choice={"type": "tool", "name": "f"}),
+        body("hi", context_management=CLEARING, thinking={"type": "adaptive"}),
+        body("hi", context_management={"edits": []}, thinking={"type": "disabled"}),
+        body("hi", [CALL], [RESULT, {"type": "text", "text": "so?"}]),
         body("hi") | {"messages": [{"role": "user", "content": "hi"}, {"role": "system", "content": []}]},
     ],
 )
@@ -51,6 +59,12 @@ def test_accepted(accepted: dict[str, Any]) -> None:
         (body("hi", [CALL], "no"), 400, "t1"),
         (body("hi", "x", [RESULT]), 400, "unexpected `tool_use_id`"),
         (body("hi", tool_choice={"type": "any"}, thinking={"type": "adaptive"}), 400, "Thinking may not"),
+        (body("hi", context_management=CLEARING, thinking={"type": "disabled"}), 400, "requires `thinking`"),
+        (body("hi", [CALL], [{"type": "text", "text": "so?"}, RESULT]), 400, "messages.2.content"),
+        (body("hi", tools=[TOOL, TOOL]), 400, "must be unique"),
+        (body("hi", tools=[{"name": "f", "input_schema": {"anyOf": []}}]), 400, "tools.0.custom.input_schema.type"),
+        (body("hi", tools=[TOOL], tool_choice={"type": "tool", "name": "g"}), 400, "Tool 'g' not found"),
+        (body("hi", tool_choice={"type": "auto"}), 400, "while providing tools"),
     ],
 )
 def test_refused(refused: Any, status: int, words: str) -> None:
