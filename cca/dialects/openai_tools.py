@@ -66,7 +66,8 @@ def chosen(
         case None | "auto":
             return _all(tools, "auto", parallel=parallel)
         case "none":
-            return (), ToolChoice()
+            # Claude's API takes no calls in a history without the tools that were called.
+            return _all(tools, "none", parallel=True)
         case "required":
             _check_any(tools, path)
             return _all(tools, "any", parallel=parallel)
@@ -89,7 +90,7 @@ def chosen(
 
 
 def _all(
-    tools: tuple[Tool, ...], kind: Literal["auto", "any"], *, parallel: bool
+    tools: tuple[Tool, ...], kind: Literal["auto", "any", "none"], *, parallel: bool
 ) -> tuple[tuple[Tool, ...], ToolChoice]:
     return tools, ToolChoice(kind, parallel=parallel) if tools else ToolChoice()
 

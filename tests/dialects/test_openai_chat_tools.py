@@ -56,7 +56,7 @@ def allowed(mode: str, *tools: Any) -> dict[str, Any]:
     [
         pytest.param({}, (F, G), ToolChoice(), id="left out"),
         pytest.param({"tool_choice": "auto"}, (F, G), ToolChoice(), id="auto"),
-        pytest.param({"tool_choice": "none"}, (), ToolChoice(), id="none"),
+        pytest.param({"tool_choice": "none"}, (F, G), ToolChoice("none"), id="none"),
         pytest.param({"tool_choice": "required"}, (F, G), ToolChoice("any"), id="required"),
         pytest.param({"tool_choice": tool("g")}, (F, G), ToolChoice("tool", "g"), id="named"),
         pytest.param(allowed("auto", tool("g")), (G,), ToolChoice(), id="allowed"),
@@ -232,7 +232,7 @@ FUNCTION = {"name": "f"}
     [
         (None, (F, G), ToolChoice(parallel=False)),
         ("auto", (F, G), ToolChoice(parallel=False)),
-        ("none", (), ToolChoice()),
+        ("none", (F, G), ToolChoice("none")),
         ({"name": "g"}, (F, G), ToolChoice("tool", "g", parallel=False)),
     ],
 )

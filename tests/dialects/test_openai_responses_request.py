@@ -87,7 +87,7 @@ def test_tools(tools: Any, offered: list[Tool]) -> None:
     ("choice", "tools", "chosen"),
     [
         pytest.param("auto", [F, G], ToolChoice(), id="auto"),
-        pytest.param("none", [], ToolChoice(), id="none"),
+        pytest.param("none", [F, G], ToolChoice("none"), id="none"),
         pytest.param("required", [F, G], ToolChoice("any"), id="required"),
         pytest.param({"type": "function", "name": "f"}, [F, G], ToolChoice("tool", "f"), id="named"),
         pytest.param(

@@ -4,6 +4,7 @@ Source of the format: OpenAI's published schema ``CreateCompletionResponse``.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from attrs import define, field
 
@@ -12,7 +13,17 @@ from cca.dialects.openai import FINISH_REASONS, chat_usage, choices_usage
 from cca.dialects.openai_chunks import Chunks, failure, head
 from cca.dialects.openai_completions.request import ECHOED, PROMPTS
 from cca.message import Message
-from cca.model import Failed, Finished, Json, Started, TextDelta, Told
+from cca.model import (
+    Failed,
+    Finished,
+    Json,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    Told,
+    ToolCallDelta,
+    ToolCallStarted,
+)
 
 PREFIX, KIND = "cmpl", "text_completion"
 
@@ -47,9 +58,11 @@ class TextEncoder:
                 yield from self._chunks.end(choice, usage)
             case Failed(error):
                 yield failure(error)
-            case _:
-                # Thoughts, and calls: it offers no tools.
+            case ThinkingDelta() | ToolCallStarted() | ToolCallDelta():
+                # It offers no tools.
                 pass
+            case _:
+                assert_never(told.event)
 
 
 def completion(ask: Ask, stamp: Stamp, messages: Sequence[Message]) -> Json:
