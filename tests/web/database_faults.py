@@ -163,10 +163,14 @@ def each(faults: dict[str, tuple[Fault, str]]) -> pytest.MarkDecorator:
 
 @frozen
 class Kept:
-    """What the file holds, read by another program: the texts of the one session, and how many exchanges."""
+    """What the file holds, read by another program: the texts of the one session, and how many exchanges.
+
+    ``stored`` are what the answers under their own ids say, in their order.
+    """
 
     texts: tuple[str, ...]
     exchanges: int
+    stored: tuple[str, ...] = ()
 
 
 def kept(path: Path) -> Kept:
@@ -178,6 +182,11 @@ def kept(path: Path) -> Kept:
         said = [text_at(connection, Place(first, pieces)) for _, _, first, pieces in found]
         [turns] = connection.execute("SELECT coalesce(sum(turns), 0) FROM session").fetchone()
         [exchanges] = connection.execute("SELECT count(*) FROM exchange").fetchone()
+        answers = connection.execute("SELECT turns, body, body_pieces FROM stored ORDER BY turns").fetchall()
+        bodies = [json.loads(text_at(connection, Place(*place))) for _, *place in answers]
     assert [position for position, *_ in found] == list(range(turns))
     assert [role for _, role, *_ in found] == ["user", "assistant"] * (turns // 2)
-    return Kept(tuple(json.loads(each)[0]["text"] for each in said), exchanges)
+    texts = tuple(json.loads(each)[0]["text"] for each in said)
+    stored = tuple(body["choices"][0]["message"]["content"] for body in bodies)
+    assert [texts[turns - 1] for turns, *_ in answers] == [*stored]
+    return Kept(texts, exchanges, stored)

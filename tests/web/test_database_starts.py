@@ -50,7 +50,7 @@ def ours(path: Path) -> None:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {database_room.APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        connection.execute("INSERT INTO session VALUES (1, '', 's', 0, 0, 1, 1, NULL, NULL, 0)")
+        connection.execute("INSERT INTO session VALUES (1, '', 's', 0, 0, 1, 1, NULL, NULL, 0, 0)")
 
 
 @contextmanager

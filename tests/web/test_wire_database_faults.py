@@ -28,7 +28,7 @@ from database_faults import (
     told_to_sqlite,
 )
 from trio.testing import MockClock
-from wire_harness import HOST, JSON, Reply, Server, chat, get, inline, post, raw, serving, user
+from wire_harness import CHAT, HOST, JSON, Reply, Server, chat, get, inline, post, raw, serving, user
 
 from cca.store import database as database_room
 from cca.store.database import Database, open_database
@@ -43,11 +43,13 @@ def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_room, "BUSY_TIMEOUT", 0.02)
 
 
-FIRST = Kept(("One", "Hello"), 1)
+FIRST = Kept(("One", "Hello"), 1, ("Hello",))
 
 
-def asked(said: str, *, stream: bool = False, session: bool = True) -> bytes:
-    return post(chat(user(said), stream=stream), *([f"{SESSION_HEADER}: s"] if session else []))
+def asked(said: str, *, stream: bool = False, session: bool = True, store: bool | None = None) -> bytes:
+    """Return a request whose answer is stored with its session, or one of which nothing is kept."""
+    store = session if store is None else store
+    return post(chat(user(said), stream=stream, store=store), *([f"{SESSION_HEADER}: s"] if session else []))
 
 
 def sent(method: str, path: str, body: bytes = b"{}") -> bytes:
@@ -85,6 +87,7 @@ async def goes_on(server: Server, database: Database, *, before: Kept = FIRST) -
     after = kept(database.path)
     assert after.texts == (*before.texts, "Later", "Hello")
     assert after.exchanges >= before.exchanges + 1
+    assert after.stored[-1:] == ("Hello",)
 
 
 # While a fault lasts
@@ -188,7 +191,7 @@ async def test_a_request_of_no_session_is_answered_and_counted_later(
         # On a full disk there is a page that is not full yet.
         assert kept(database.path).exchanges < 30 if fault is full else kept(database.path) == FIRST
         await server.ask(asked("Three", session=False))
-        assert kept(database.path) == Kept(FIRST.texts, 32)
+        assert kept(database.path) == Kept(FIRST.texts, 32, FIRST.stored)
     logged = [record.getMessage() for record in caplog.records if "wait to be kept" in record.getMessage()]
     assert [int(message.split()[0]) for message in logged] == list(range(1, len(logged) + 1))
     assert logged
@@ -246,7 +249,7 @@ async def test_a_disk_that_is_full_at_any_byte_loses_nothing(tmp_path: Path, aut
         good = database.path.read_bytes()
         for size in range(0, len(good) + 8 * 1024, 512):
             with room_for(size):
-                reply = await server.ask(asked("Two", stream=size % 1024 == 0))
+                reply = await server.ask(asked("Two", stream=size % 1024 == 0, store=False))
                 listed = await server.ask(get("/v1/sessions/s"))
             acknowledged = b'"finish_reason":"stop"' in reply.body
             outcomes.add(200 if acknowledged else 503)
@@ -262,6 +265,27 @@ async def test_a_disk_that_is_full_at_any_byte_loses_nothing(tmp_path: Path, aut
     assert outcomes == {200, 503}
 
 
+async def test_an_answer_is_stored_whole_or_not_at_all(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """With its session, which is there for nothing else: on a disk that is full at some byte neither is there."""
+    outcomes: set[int] = set()
+    async with begun(tmp_path) as (server, database):
+        good = database.path.read_bytes()
+        for size in range(0, len(good) + 16 * 1024, 1024):
+            with room_for(size):
+                reply = await server.ask(asked("Two", session=False, store=True, stream=size % 2048 == 0))
+            acknowledged = b'"finish_reason":"stop"' in reply.body
+            outcomes.add(200 if acknowledged else 503)
+            stored = (await server.ask(get(CHAT))).json["data"]
+            there = (await server.ask(get("/v1/sessions"))).json["data"]
+            assert (len(stored), len(there)) == ((2, 2) if acknowledged else (1, 1))
+            for completion in stored:
+                assert (await server.ask(get(f"{CHAT}/{completion['id']}"))).json == completion
+            database.path.write_bytes(good)
+            await server.ask(asked("Count", session=False))
+            database.path.write_bytes(good)
+    assert outcomes == {200, 503}
+
+
 async def test_a_file_that_grows_page_by_page_is_full_at_any_of_them(tmp_path: Path, autojump_clock: MockClock) -> None:
     """SQLite's own bound, which is told as a full disk."""
     async with begun(tmp_path) as (server, database):
@@ -269,7 +293,7 @@ async def test_a_file_that_grows_page_by_page_is_full_at_any_of_them(tmp_path: P
         statuses = []
         for more in range(8):
             with told_to_sqlite(database, f"max_page_count = {len(good) // 1024 + more}"):
-                statuses.append((await server.ask(asked("x" * 2000))).status)
+                statuses.append((await server.ask(asked("x" * 2000, store=False))).status)
             assert len(kept(database.path).texts) == (4 if statuses[-1] == 200 else 2)
             database.path.write_bytes(good)
     assert statuses == sorted(statuses, reverse=True)
