@@ -1,0 +1,164 @@
+"""Libraries that speak as OpenAI's do, each in a program like those of its own documentation.
+
+A program runs once, and prints what each of its checks came to. What they ask is in ``python/tell.py``.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from attrs import frozen
+from client_programs import HERE, environment, run
+from live_server import Server, serving
+
+from cca.model import Json
+
+pytestmark = [pytest.mark.live, pytest.mark.clients]
+
+AT_ONCE = 3
+"""Programs that run at once; each waits for Claude Code most of the time."""
+
+CITY = {"name": "Paris", "population": 2100000}
+
+ANSWERS: dict[str, Json] = {
+    "chat": "Hello there",
+    "stream": ["1,", " 2,", " 3,", " 4,", " 5"],
+    "printed": "1, 2, 3, 4, 5",
+    "turns": ["Ada", 15],  # the words of the system prompt and of three messages
+    "remembered": ["Ada", 8],  # the words of the answer before, and of this question
+    "tools": "The tool get_weather says: sunny in Paris",
+    "streamed_tools": "The tool get_weather says: sunny in Paris",
+    "structured": CITY,
+    "by_tool": CITY,
+    "by_strict_tool": CITY,
+    "by_schema": CITY,
+    "by_json": CITY,
+    "streamed_object": CITY,
+    "image": "You sent no words, but this: image.",
+    "seen": "seen",
+    "error": 429,
+    "broken": "an error",
+    "unserved": "There is no POST /v1/messages. GET / and /v1/models are a start.",
+}
+
+NOTHING: Mapping[str, Json] = MappingProxyType({})
+
+USUAL = ("chat", "stream", "turns", "tools", "streamed_tools", "structured", "image", "error", "broken")
+
+
+@frozen
+class Program:
+    environment: str
+    script: str
+    argument: str = ""
+    checks: tuple[str, ...] = USUAL
+    otherwise: Mapping[str, Json] = NOTHING
+    """What a check comes to with this client alone."""
+
+    def command(self) -> list[str | Path]:
+        folder = "node" if self.environment == "node" else "python"
+        interpreter = "node" if folder == "node" else environment(self.environment) / "python"
+        return [interpreter, HERE / folder / self.script, self.argument]
+
+
+PROGRAMS = {
+    "openai-python": Program("openai-3", "openai_chat.py"),
+    "openai-python-2": Program("openai-2", "openai_chat.py"),
+    "openai-python-responses": Program("openai-3", "openai_responses.py", checks=(*USUAL, "remembered")),
+    "anthropic-python": Program("openai-3", "anthropic_messages.py", checks=("unserved",)),
+    "pydantic-ai": Program("openai-3", "pydantic_ai_agents.py", "chat"),
+    "pydantic-ai-responses": Program("openai-3", "pydantic_ai_agents.py", "responses"),
+    "instructor": Program(
+        "openai-2",
+        "instructor_chat.py",
+        checks=("by_tool", "by_strict_tool", "by_schema", "by_json", "streamed_object", "seen", "error"),
+    ),
+    "openai-agents": Program("openai-3", "openai_agents.py", "responses"),
+    "openai-agents-chat": Program("openai-3", "openai_agents.py", "chat"),
+    "llm": Program(
+        "openai-3",
+        "llm_command.py",
+        checks=("chat", "printed", "turns", "tools", "streamed_tools", "structured", "image", "error"),
+    ),
+    "langchain": Program("openai-2", "langchain_chat.py", "chat"),
+    # It hears that an answer is complete or incomplete, not that it failed.
+    "langchain-responses": Program("openai-2", "langchain_chat.py", "responses", otherwise={"broken": None}),
+    "llama-index": Program(
+        "openai-2",
+        "llama_index_chat.py",
+        checks=("chat", "stream", "turns", "tools", "structured", "image", "error", "broken"),
+    ),
+    "litellm": Program("openai-2", "litellm_completion.py"),
+    "openai-node": Program("node", "openai_chat.mjs"),
+    "openai-node-responses": Program("node", "openai_responses.mjs"),
+    "ai-sdk": Program("node", "ai_sdk.mjs", "responses"),
+    "ai-sdk-chat": Program("node", "ai_sdk.mjs", "chat"),
+    "ai-sdk-compatible": Program("node", "ai_sdk.mjs", "compatible"),
+}
+
+FORCED = {
+    *(("instructor", check) for check in ("by_tool", "by_strict_tool", "streamed_object")),
+    *((client, "structured") for client in ("pydantic-ai", "pydantic-ai-responses", "llama-index")),
+}
+
+CHECKS = [
+    pytest.param(
+        name,
+        check,
+        id=f"{name}-{check}",
+        marks=[pytest.mark.xfail(reason="no call is forced yet")] if (name, check) in FORCED else [],
+    )
+    for name, program in PROGRAMS.items()
+    for check in program.checks
+]
+
+Told = Callable[[str], dict[str, Json]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving(CCA_RETRIES="0") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def told(server: Server, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """Run the programs of the tests that were chosen, and return what one of them printed."""
+    chosen = dict.fromkeys(
+        str(item.callspec.params["client"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "told" in item.fixturenames
+    )
+    commands = {name: PROGRAMS[name].command() for name in chosen}
+    pool = ThreadPoolExecutor(AT_ONCE)
+
+    def start(name: str) -> "Future[dict[str, Json]]":
+        return pool.submit(_checks, commands[name], server, tmp_path_factory.mktemp(name))
+
+    running = {name: start(name) for name in chosen}
+    try:
+        yield lambda name: running[name].result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _checks(command: list[str | Path], server: Server, home: Path) -> dict[str, Json]:
+    address = f"{server.address}/v1"
+    ended = run(command, home, home, OPENAI_BASE_URL=address, OPENAI_API_BASE=address, OPENAI_API_KEY="any")
+    lines = [json.loads(line) for line in ended.output.splitlines() if line.startswith('{"check"')]
+    if not lines:
+        pytest.fail(f"{command} ended with {ended.code}, and told nothing:\n{ended.errors}")
+    return {line["check"]: line.get("answer", line.get("raised")) for line in lines}
+
+
+@pytest.mark.parametrize(("client", "check"), CHECKS)
+def test_a_client_gets_what_it_asked_for(told: Told, client: str, check: str) -> None:
+    assert told(client)[check] == {**ANSWERS, **PROGRAMS[client].otherwise}[check]
+
+
+@pytest.mark.parametrize("client", PROGRAMS)
+def test_no_check_of_a_program_goes_unseen(told: Told, client: str) -> None:
+    assert set(told(client)) == set(PROGRAMS[client].checks)
