@@ -202,13 +202,11 @@ def _talk(process: Process, conversation: Conversation, now: Callable[[], float]
 def _may_stay(conversation: Conversation) -> bool:
     """Whether a process for ``conversation`` can answer the results of its calls.
 
-    A choice that is forced would be forced again, a limit of tokens is a budget of one message, and an answer that is
-    JSON of a schema is watched by the program to its end.
+    A choice that is forced would be forced again, and an answer of a schema is no text of the program's.
     """
     return (
         bool(conversation.tools)
         and not conversation.tool_choice.forced
-        and conversation.sampling.max_tokens is None
         and conversation.output_schema is None
     )
 

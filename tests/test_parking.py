@@ -180,7 +180,6 @@ async def test_however_an_answers_text_is_cut_it_is_the_same(autojump_clock: tri
     "conversation",
     [
         pytest.param(evolve(ASKED, tool_choice=ToolChoice("any")), id="a choice that is forced"),
-        pytest.param(evolve(ASKED, sampling=Sampling(max_tokens=9)), id="a limit of tokens"),
         pytest.param(evolve(ASKED, output_schema={"type": "object"}), id="a schema"),
         pytest.param(evolve(ASKED, tools=()), id="no tools"),
     ],

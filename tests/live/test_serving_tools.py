@@ -23,8 +23,8 @@ WEATHER = {
 QUESTION = {"role": "user", "content": "Weather: what is the weather in Paris and Rome?"}
 
 
-async def ask(server: Inside, *messages: Json) -> Json:
-    reply = await server.chat({"model": "haiku", "messages": list(messages), "tools": [WEATHER]})
+async def ask(server: Inside, *messages: Json, **fields: Json) -> Json:
+    reply = await server.chat({"model": "haiku", "messages": list(messages), "tools": [WEATHER], **fields})
     head, _, body = reply.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200"), reply
     return json.loads(body)["choices"][0]["message"]
@@ -76,15 +76,16 @@ async def test_what_a_process_that_waits_would_change_is_told_to_a_fresh_one(res
     }
 
 
-async def test_a_loop_of_several_steps_is_one_process() -> None:
+@pytest.mark.parametrize("fields", [{}, {"max_tokens": 1000}, {"parallel_tool_calls": False}], ids=str)
+async def test_a_loop_of_several_steps_is_one_process(fields: Json) -> None:
     """Each step is one request of the model's API, and no more."""
     async with open_inside() as server:
         messages = [QUESTION]
         for step in range(3):
-            answer = await ask(server, *messages)
+            answer = await ask(server, *messages, **fields)
             again = f'[[call get_weather {{"city": "{step}"}}]]' if step < 2 else "Done."
             messages += [answer, *results(answer, again)]
-        last = await ask(server, *messages)
+        last = await ask(server, *messages, **fields)
         assert (server.backend.opened, len(asked(server.model))) == (1, 4)
     assert "Done." in last["content"]
 
