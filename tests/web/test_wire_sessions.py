@@ -27,7 +27,7 @@ from wire_harness import (
 
 from cca.backends import Exit
 from cca.errors import Unavailable
-from cca.model import AssistantTurn, Text, ToolUse, Turn, UserTurn
+from cca.model import AssistantTurn, Text, ToolResult, ToolUse, Turn, UserTurn
 from cca.store.database import Database
 from cca.web import sessions
 from cca.web.sessions import SESSION_HEADER
@@ -133,12 +133,28 @@ async def test_a_turn_has_its_role_its_parts_and_what_it_came_to(autojump_clock:
     assert outcome["cost"] == pytest.approx((7 * 2 + 3 * 10) / 1e6)
 
 
-async def test_a_call_is_in_the_history_and_what_was_thought_is_not(autojump_clock: MockClock) -> None:
-    call = (thinking("Hm."), tool("call_1", "f"), arguments("{}"))
-    async with serving(start(), *call, stop("tool_use")) as server:
-        await server.ask(asked("s", "One"))
-        await server.ask(asked("s", "Two"))
-    assert heard(server)[1] == AssistantTurn((ToolUse("call_1", "f", {}),))
+async def test_a_call_is_in_the_history_with_its_result_and_what_was_thought_is_not(
+    autojump_clock: MockClock,
+) -> None:
+    call = (thinking("Hm."), tool("call_1", "f"), arguments('{"a":1}'))
+    async with serving(start(), *call, stop("tool_use"), parked=0) as server:
+        assert (await server.ask(asked("s", "One"))).status == 200
+        unanswered = await server.ask(asked("s", "Two"))
+        server.backend.said = HELLO
+        result = {"role": "tool", "tool_call_id": "call_1", "content": "42"}
+        assert (await server.ask(asked("s", result))).status == 200
+        assert (await server.ask(asked("s", "Three"))).status == 200
+        kept = await turns_of(server, "s")
+    assert (unanswered.status, unanswered.error["code"]) == (400, "invalid_value")
+    assert heard(server) == (
+        said(USER, "One"),
+        AssistantTurn((ToolUse("call_1", "f", {"a": 1}),)),
+        UserTurn((ToolResult("call_1", (Text("42"),)),)),
+        said(ASSISTANT, "Hello"),
+        said(USER, "Three"),
+    )
+    types = [part["type"] for turn in kept for part in turn["content"]]
+    assert types == ["text", "thinking", "tool_use", "tool_result", "text", "text", "text"]
 
 
 async def test_the_system_prompt_stays_until_another_one_is_sent(autojump_clock: MockClock) -> None:
