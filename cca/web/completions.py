@@ -19,6 +19,8 @@ from cca.web.paging import limit_of, listed, order_of, paged
 from cca.web.sent import sent_as
 from cca.wire import Body
 
+KIND: stored.Kind = "chat.completion"
+
 PIECE = 500
 """Completions that one transaction looks through: a filter may pass over a hundred thousand, and others wait."""
 
@@ -37,14 +39,23 @@ async def list_completions(service: Service) -> Response:
     limit, order, after = limit_of(), order_of("asc"), request.args.get("after")
     wanted, owner = _filter(service), g.principal.owner
     behind = None if after is None else await service.database.read(partial(_found, service, id=after))
+    size = limit + 1 if wanted is None else PIECE
     found: list[Stored] = []
-    looked: list[Stored] | None = None
-    while len(found) <= limit and (looked is None or len(looked) == PIECE):
-        looked = await service.database.read(partial(_piece, owner=owner, order=order, after=behind, now=service.now()))
-        found += (each for each in looked if wanted(each))
+    more = True
+    while more and len(found) <= limit:
+        looked = await service.database.read(
+            partial(_page, owner=owner, order=order, limit=size, after=behind, now=service.now())
+        )
+        found += looked if wanted is None else filter(wanted, looked)
+        more = len(looked) == size
         behind = looked[-1] if looked else behind
-    bodies = await service.database.read(lambda connection: [_body(connection, each) for each in found[:limit]])
-    return listed(bodies, has_more=len(found) > limit)
+
+    def read(connection: Connection) -> list[Json]:
+        # What was deleted since is not there, and its place may be another's.
+        there = (stored.find(connection, owner, KIND, each.id, service.now()) for each in found[:limit])
+        return [_body(connection, each) for each in there if each is not None]
+
+    return listed(await service.database.read(read), has_more=len(found) > limit)
 
 
 async def get_completion(service: Service, id: str) -> Response:  # noqa: A002
@@ -83,17 +94,19 @@ async def list_messages(service: Service, id: str) -> Response:  # noqa: A002
     return paged([_message(each, f"{id}-{position}") for position, each in enumerate(sent)], "asc")
 
 
-def _piece(
-    connection: Connection, *, owner: str, order: stored.Order, after: Stored | None, now: float
+def _page(
+    connection: Connection, *, owner: str, order: stored.Order, limit: int, after: Stored | None, now: float
 ) -> list[Stored]:
-    return stored.page(connection, owner, "chat.completion", order, PIECE, after, now)
+    return stored.page(connection, owner, KIND, order, limit, after, now)
 
 
-def _filter(service: Service) -> Callable[[Stored], bool]:
-    """Return whether a completion is one of those that are asked for: by its model, and by its metadata."""
+def _filter(service: Service) -> Callable[[Stored], bool] | None:
+    """Return what says whether a completion is asked for, by its model and its metadata, unless all are."""
     model = request.args.get("model")
     names = None if model is None else _names(service, model)
     pairs = dict(_pairs())
+    if names is None and not pairs:
+        return None
 
     def wanted(each: Stored) -> bool:
         return (names is None or each.model in names or each.asked in names) and pairs.items() <= each.metadata.items()
@@ -133,7 +146,7 @@ def _message(sent: Mapping[str, Json], id: str) -> Json:  # noqa: A002
 
 
 def _found(service: Service, connection: Connection, id: str) -> Stored:  # noqa: A002
-    found = stored.find(connection, g.principal.owner, "chat.completion", id, service.now())
+    found = stored.find(connection, g.principal.owner, KIND, id, service.now())
     if found is None:
         raise NotFound(
             f"There is no chat completion {id[:100]!r}: it was not stored, is deleted, or has expired. GET "

@@ -26,7 +26,7 @@ async def get_response(service: Service, id: str) -> Response:  # noqa: A002
 
 
 async def delete_response(service: Service, id: str) -> Response:  # noqa: A002
-    """Delete a response. No text of it is left in the file, but for what others go on from."""
+    """Delete a response. No text of it is left in the file, but for what is in a session that others need."""
     await service.database.erase(lambda connection: stored.remove(connection, _found(service, connection, id)))
     return as_json({"id": id, "object": "response", "deleted": True})
 

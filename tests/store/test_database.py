@@ -19,10 +19,11 @@ from attrs import evolve
 from cca.errors import Unavailable
 from cca.model import Usage
 from cca.store import database as database_room
-from cca.store import exchanges
+from cca.store import exchanges, sessions
 from cca.store.database import APPLICATION_ID, Connection, Database, _wal_is_safe, open_database
 from cca.store.exchanges import Exchange
 from cca.store.migrations import MIGRATIONS
+from cca.store.sessions import Name, Session
 
 EXCHANGE = Exchange(
     request_id="req_1",
@@ -181,6 +182,16 @@ async def test_an_older_database_is_taken_to_the_newest_with_its_rows(tmp_path: 
         assert await kept(database) == [EXCHANGE, evolve(EXCHANGE, key=None, cost=0.0)]
         [version] = await database.read(lambda connection: connection.execute("PRAGMA user_version").fetchone())
         assert version == len(MIGRATIONS)
+
+
+async def test_sessions_of_an_older_database_are_there_for_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "cca.db"
+    of_version(path, 3)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO session VALUES (1, '', 's', 0, 0, 1.0, 2.0, NULL, NULL, 0)")
+    async with open_database(path) as database:
+        session = await database.read(lambda connection: sessions.find(connection, Name("", "s"), 1.0))
+    assert session == Session(1, "", "s", None, (), {}, 1.0, 2.0, None, None, 0, lone=False)
 
 
 OPENING = """

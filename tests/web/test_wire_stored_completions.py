@@ -24,7 +24,8 @@ from wire_harness import (
     user,
 )
 
-from cca.store.database import open_database
+from cca.store import stored as stored_room
+from cca.store.database import Connection, open_database
 from cca.web import completions
 
 
@@ -152,6 +153,22 @@ async def test_they_are_found_by_model_and_metadata(
             await stored(server, model="haiku"),
         ]
         assert ids(await listed(server, f"?{query}")) == [told[number]["id"] for number in found]
+
+
+async def test_one_that_is_deleted_while_they_are_listed_is_not_there(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = completions._page
+
+    def then_deleted(connection: Connection, **which: Any) -> Any:
+        found = page(connection, **which)
+        stored_room.remove(connection, found[0])
+        return found
+
+    async with serving(*HELLO) as server:
+        told = [(await stored(server))["id"] for _ in range(2)]
+        monkeypatch.setattr(completions, "_page", then_deleted)
+        assert ids(await listed(server)) == told[1:]
 
 
 async def test_metadata_is_changed_and_what_was_there_is_in_no_file(tmp_path: Path, autojump_clock: MockClock) -> None:
