@@ -7,6 +7,7 @@ an HTTP version like any other, for ``web.scope`` to refuse.
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 import h11
@@ -15,6 +16,8 @@ from attrs import define, field
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
@@ -62,6 +65,12 @@ def _config() -> Config:
 class _Http1(H11Protocol):
     async def _check_protocol(self, event: h11.Request) -> None:
         """Stay."""
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Say, with an answer to a request that has not arrived whole, that nothing can follow it here."""
+        if isinstance(event, Response) and self.connection.their_state is h11.SEND_BODY:
+            event = replace(event, headers=[*event.headers, (b"connection", b"close")])
+        await super().stream_send(event)
 
     async def _send_error_response(self, status_code: int) -> None:
         """Tell what h11 cannot read in the shape of all errors, and nothing of what it was. Hypercorn closes then."""

@@ -387,3 +387,17 @@ async def test_a_fault_of_ours_tells_nothing_of_itself(
     assert "s3cret" not in reply.error["message"]
     assert "s3cret" in caplog.text
     assert reply.headers["x-request-id"] == "req_id1"
+
+
+@pytest.mark.parametrize(("length", "told"), [(LENGTH, None), ("Content-Length: 9000", "close")], ids=["whole", "part"])
+async def test_an_answer_before_the_request_is_whole_ends_the_connection(
+    length: str, told: str | None, autojump_clock: MockClock
+) -> None:
+    async with serving() as server:
+        client = await server.connect()
+        reply = await client.ask(raw("POST", "/v1/nothing", HOST, JSON, length) + BODY)
+        assert (reply.status, reply.headers.get("connection")) == (404, told)
+        if told is None:
+            assert (await client.ask(get("/v1/models"))).status == 200
+        else:
+            assert await client.rest() == b""
