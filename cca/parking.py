@@ -204,11 +204,7 @@ def _may_stay(conversation: Conversation) -> bool:
 
     A choice that is forced would be forced again, and an answer of a schema is no text of the program's.
     """
-    return (
-        bool(conversation.tools)
-        and not conversation.tool_choice.forced
-        and conversation.output_schema is None
-    )
+    return bool(conversation.tools) and not conversation.tool_choice.forced and conversation.output_schema is None
 
 
 def _turn(message: Message) -> AssistantTurn:

@@ -25,7 +25,7 @@ from cca.model import (
     ToolCallStarted,
 )
 from cca.schemas.check import TooMuch, violation
-from cca.schemas.subset import Size, size_of
+from cca.schemas.subset import held, size_of
 
 ANSWER = "StructuredOutput"
 """The tool whose arguments are the answer: the model knows the program's own by this name."""
@@ -34,9 +34,6 @@ DESCRIPTION = (
     "Gives the final answer, as structured data. Call it exactly once, with the whole answer as its input, and write "
     "no text beside it."
 )
-
-MOST_STRICT = 20
-"""Tools in one request whose arguments the API holds to their schemas."""
 
 WHOLE = ("end_turn", "stop_sequence", "tool_use")
 """Stop reasons after which nothing of an answer is missing."""
@@ -96,14 +93,8 @@ def choice_of(conversation: Conversation) -> Mapping[str, Json] | None:
 
 def strict_tools(conversation: Conversation) -> frozenset[str]:
     """Return the names of the tools whose arguments the API can hold to their schemas, of those that ask for it."""
-    total = (size_of(schema_of(conversation)) if way_of(conversation) == "api" else None) or Size()
-    names: set[str] = set()
-    for tool in conversation.tools:
-        size = size_of(tool.input_schema) if tool.strict else None
-        if size is not None and (total + size).fits and len(names) < MOST_STRICT:
-            total += size
-            names.add(tool.name)
-    return frozenset(names)
+    answer = schema_of(conversation) if way_of(conversation) == "api" else None
+    return held(((tool.name, tool.input_schema) for tool in conversation.tools if tool.strict), answer)
 
 
 @define

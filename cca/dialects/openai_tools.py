@@ -15,7 +15,8 @@ from attrs import define, field
 
 from cca.dialects.schemas import check_depth, object_schema
 from cca.errors import BadRequest
-from cca.model import Json, Tool, ToolChoice
+from cca.model import Conversation, Json, Tool, ToolChoice
+from cca.schemas.subset import held
 
 MOST_TOOLS = 128
 """Functions in a request, by OpenAI's schema."""
@@ -32,6 +33,12 @@ def function_tool(name: str, description: str | None, parameters: Json, strict: 
     given = {"type": "object", "properties": {}} if parameters in (None, {}) else parameters
     schema = object_schema(given, f"{path}.parameters", stated=False)
     return Tool(name, description or "", schema, strict)
+
+
+def unheld(conversation: Conversation, path: str) -> tuple[str, ...]:
+    """Return what is named as ignored where ``strict``, at ``path``, is more than Claude's API can hold a tool to."""
+    strict = [(tool.name, tool.input_schema) for tool in conversation.tools if tool.strict]
+    return (path,) if len(held(strict, conversation.output_schema)) < len(strict) else ()
 
 
 def check_name(name: str, path: str) -> None:

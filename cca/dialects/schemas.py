@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
+from cca.depth import DEPTH_LIMIT, too_deep
 from cca.errors import BadRequest
 from cca.model import Json
-
-DEEPEST = 200
-"""Levels of a value that is written again on its way: orjson writes 254, and something goes around it."""
 
 
 def object_schema(schema: Json, path: str, *, stated: bool) -> Mapping[str, Json]:
@@ -26,16 +24,7 @@ def object_schema(schema: Json, path: str, *, stated: bool) -> Mapping[str, Json
 
 def check_depth(value: Json, path: str) -> None:
     """Raise ``BadRequest`` if ``value`` is nested too deep to be passed on."""
-    level = [value]
-    for _ in range(DEEPEST):
-        if not level:
-            return
-        level = [
-            child
-            for each in level
-            for child in (each.values() if isinstance(each, dict) else each)
-            if isinstance(child, dict | list)
-        ]
-    raise BadRequest(
-        f"{path} is nested deeper than {DEEPEST} levels; make it flatter.", param=path, code="invalid_value"
-    )
+    if too_deep(value):
+        raise BadRequest(
+            f"{path} is nested deeper than {DEPTH_LIMIT} levels; make it flatter.", param=path, code="invalid_value"
+        )

@@ -5,7 +5,7 @@ closed, local references alone. Where that page says little, or a schema grows l
 is held to in another way.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
@@ -28,6 +28,9 @@ EXPANDED = 1000
 
 DEEPEST = 40
 """Levels of it then."""
+
+MOST_STRICT = 20
+"""Tools in one request whose arguments the API holds to their schemas."""
 
 
 @frozen
@@ -65,6 +68,21 @@ def size_of(schema: Json) -> Size | None:
             return None
         rest += [(depth + 1, inner) for inner in _inner(part)]
     return size
+
+
+def held(strict: Iterable[tuple[str, Json]], answer: Json = None) -> frozenset[str]:
+    """Return the names of the tools that the API can hold to their schemas, of those that ask for it, the first first.
+
+    ``answer`` is a schema that it holds an answer to besides.
+    """
+    total = size_of(answer) or Size()
+    names: set[str] = set()
+    for name, schema in strict:
+        size = size_of(schema)
+        if size is not None and (total + size).fits and len(names) < MOST_STRICT:
+            total += size
+            names.add(name)
+    return frozenset(names)
 
 
 def _own(part: Mapping[str, Json]) -> Size:

@@ -9,6 +9,8 @@ from chat_asked import HE, SHE, ask, calling, conversation, result, tool, turns
 from cca.model import AssistantTurn, Image, Sampling, Text, Tool, ToolChoice, ToolResult, ToolUse, UserTurn
 
 EMPTY = {"type": "object", "properties": {}}
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -90,6 +92,8 @@ def test_without_tools_nothing_is_chosen(fields: Any) -> None:
         pytest.param({"tools": [{"type": "namespace", "name": "x"}]}, ("tools[0] (namespace)",), id="alone"),
         pytest.param({"tools": [tool(x=1)]}, ("tools.function.x",), id="in a function"),
         pytest.param({"tools": [{**tool(), "cache_control": {}}]}, ("tools.cache_control",), id="beside it"),
+        pytest.param({"tools": [tool(strict=True, parameters=SCHEMA)]}, ("tools.function.strict",), id="strict"),
+        pytest.param({"tools": [tool(strict=True, parameters=CLOSED)]}, (), id="strict as Claude's API can be"),
         pytest.param({"functions": [{"name": "f", "x": 1}]}, ("functions.x",), id="the deprecated form"),
     ],
 )

@@ -55,6 +55,9 @@ for _ in range(201):
     DEEP = [DEEP]
 """What no answer can repeat."""
 
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+"""What Claude's API can hold a tool to."""
+
 F, G = Tool("f", "", EMPTY), Tool("mcp__s__g", "", EMPTY)
 BOTH = [function("f"), namespace("mcp__s__", function("g"))]
 
@@ -64,8 +67,8 @@ BOTH = [function("f"), namespace("mcp__s__", function("g"))]
     [
         pytest.param([function("f")], [F], id="a name alone"),
         pytest.param(
-            [function("f", description="d", parameters=SCHEMA, strict=True)],
-            [Tool("f", "d", SCHEMA, strict=True)],
+            [function("f", description="d", parameters=CLOSED, strict=True)],
+            [Tool("f", "d", CLOSED, strict=True)],
             id="all of it",
         ),
         pytest.param([namespace("mcp__s__", function("g"))], [G], id="a namespace as Codex has MCP servers"),
@@ -135,6 +138,7 @@ def test_one_call_at_a_time() -> None:
     ("fields", "ignored"),
     [
         pytest.param({"max_tool_calls": 3}, ("max_tool_calls",), id="a field"),
+        pytest.param({"tools": [function("f", parameters=SCHEMA, strict=True)]}, ("tools.strict",), id="strict"),
         pytest.param({"truncation": "auto"}, ("truncation",), id="truncation"),
         pytest.param({"truncation": "disabled", "service_tier": "default"}, (), id="what is done anyway"),
         pytest.param({"background": False, "top_logprobs": 0, "prompt": None}, (), id="what is not asked for"),

@@ -11,6 +11,7 @@ from cca.dialects.openai_chat.turns import read_messages
 from cca.dialects.openai_fields import unheard_options
 from cca.dialects.openai_format import output_schema
 from cca.dialects.openai_sampling import Wishes, read_sampling
+from cca.dialects.openai_tools import unheld
 from cca.dialects.schemas import check_depth
 from cca.model import Conversation, Json
 
@@ -35,7 +36,7 @@ def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
     return Ask(
         (conversation,) * choices,
         stream=bool(request.stream),
-        ignored=(*ignored, *offer.ignored, *untaken, *heard.ignored),
+        ignored=(*ignored, *offer.ignored, *untaken, *heard.ignored, *unheld(conversation, "tools.function.strict")),
         include_usage=bool(request.stream_options and request.stream_options.include_usage),
         keeping=_keeping(request, body),
         results=heard.results,

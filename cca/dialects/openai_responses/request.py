@@ -11,6 +11,7 @@ from cca.dialects.openai_responses.listing import listed
 from cca.dialects.openai_responses.tools import Offer, read_tools
 from cca.dialects.openai_responses.turns import read_input
 from cca.dialects.openai_sampling import Wishes, read_sampling
+from cca.dialects.openai_tools import unheld
 from cca.dialects.schemas import check_depth
 from cca.errors import BadRequest
 from cca.model import Conversation, Json
@@ -41,7 +42,7 @@ def decode(given: Mapping[str, Json], terms: Terms) -> Ask:
     return Ask(
         (conversation,),
         stream=bool(request.stream),
-        ignored=(*ignored, *offer.ignored, *untaken, *reading.ignored),
+        ignored=(*ignored, *offer.ignored, *untaken, *reading.ignored, *unheld(conversation, "tools.strict")),
         keeping=keeping,
         results=reading.results,
         echo=dict(_echo(request, keeping, offer, untaken)),
