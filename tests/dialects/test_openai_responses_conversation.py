@@ -1,0 +1,109 @@
+"""Items of a conversation: of each kind of turn, and back to it."""
+
+from typing import Any
+
+import pytest
+from responses_asked import PNG as PICTURE
+
+from cca.dialects.openai_responses.conversation import added, items_of_turn, system_items
+from cca.dialects.openai_responses.stored import answer_of, items_of
+from cca.errors import BadRequest
+from cca.model import AssistantTurn, Document, Image, Text, ToolResult, ToolUse, Turn, UserTurn
+from cca.store.turns import content_of
+
+PNG = PICTURE.partition(",")[2]
+PDF = "JVBERi0xLjQK"
+
+TURNS: dict[str, Turn] = {
+    "text": UserTurn((Text("One"),)),
+    "texts and pictures": UserTurn(
+        (Text("One"), Image("image/png", data=PNG), Image(url="https://example.org/a.png"), Text("Two"))
+    ),
+    "documents": UserTurn(
+        (Document("application/pdf", data=PDF, title="a.pdf"), Document(url="https://example.org/a.pdf"))
+    ),
+    "an answer": AssistantTurn((Text("Yes."), Text("No."))),
+    "calls": AssistantTurn((Text("So:"), ToolUse("c1", "f", {"a": [1, "ж"]}), ToolUse("c2", "g", {}))),
+    "results": UserTurn(
+        (ToolResult("c1", (Text("42"), Image("image/png", data=PNG))), ToolResult("c2", ()), Text("?"))
+    ),
+}
+
+
+def items(turn: Turn) -> list[Any]:
+    role = "user" if isinstance(turn, UserTurn) else "assistant"
+    return list(items_of_turn("abc", role, content_of(turn)))
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+def test_a_turn_comes_back_from_its_items(turn: Turn) -> None:
+    back = added(items(turn), first=False)
+    assert (back.system, {type(each) for each in back.turns}) == ((), {type(turn)})
+    assert tuple(part for each in back.turns for part in each.content) == turn.content
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+def test_each_item_has_an_id_of_its_own(turn: Turn) -> None:
+    ids = [item["id"] for item in items(turn)]
+    assert len(set(ids)) == len(ids)
+    assert all(each.split("_")[1] == "abc" for each in ids)
+
+
+def test_a_text_document_is_a_file() -> None:
+    [item] = items(UserTurn((Document(text="words"),)))
+    assert item["content"] == [{"type": "input_file", "file_data": "words"}]
+
+
+def test_what_no_history_has_is_shown() -> None:
+    """What was thought, and a call whose answer broke off in its arguments."""
+    parts = [
+        {"type": "thinking", "text": "Hm."},
+        {"type": "tool_use", "id": "c1", "name": "f", "partial_json": '{"a'},
+    ]
+    thought, call = items_of_turn("abc", "assistant", parts)
+    assert thought == {"id": "rs_abc_0", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}
+    assert (call["arguments"], call["status"]) == ('{"a', "incomplete")
+
+
+def test_the_system_prompt_is_messages() -> None:
+    shown = list(system_items("conv_1", ("A", "B")))
+    assert [(each["id"], each["role"], each["content"][0]["text"]) for each in shown] == [
+        ("msg_conv_1_s0", "system", "A"),
+        ("msg_conv_1_s1", "system", "B"),
+    ]
+    assert added(shown, first=True).system == ("A", "B")
+
+
+def test_only_a_conversation_that_begins_needs_a_user_first() -> None:
+    said = [{"role": "assistant", "content": "One"}]
+    assert [type(turn) for turn in added(said, first=True).turns] == [UserTurn, AssistantTurn]
+    assert [type(turn) for turn in added(said, first=False).turns] == [AssistantTurn]
+    asked = [{"role": "user", "content": "One"}]
+    assert added(asked, first=True).turns == (UserTurn((Text("One"),)),)
+
+
+def test_a_fault_is_told_where_it_is() -> None:
+    with pytest.raises(BadRequest) as raised:
+        added([{"role": "user", "content": "One"}, {"role": "nobody", "content": "Two"}], first=True)
+    assert raised.value.param == "items[1].role"
+
+
+@pytest.mark.parametrize(
+    ("item", "answer"),
+    [
+        ("msg_abc_0", "resp_abc"),
+        ("fc_abc_12", "resp_abc"),
+        ("msg_abc_in0", "resp_abc"),
+        ("msg_abc", None),
+        ("msg_a_b_c", None),
+        ("", None),
+    ],
+)
+def test_an_item_says_whose_it_is(item: str, answer: str | None) -> None:
+    assert answer_of(item) == answer
+
+
+def test_the_items_of_a_stored_response_are_its_input_and_its_output() -> None:
+    body = {"id": "resp_abc", "output": [{"id": "msg_abc_0"}]}
+    sent = [{"type": "message"}, {"type": "message", "id": "mine"}]
+    assert [each["id"] for each in items_of(body, sent)] == ["msg_abc_in0", "mine", "msg_abc_0"]
