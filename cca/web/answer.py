@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import trio
-from attrs import define
+from attrs import define, evolve
 from quart import Response, g, request
 
 from cca.dialects.contract import Ask, Dialect, StreamEncoder, Terms
@@ -26,7 +26,7 @@ from cca.web.body import as_json, has_body, read_body
 from cca.web.ending import Ending
 from cca.web.references import resolved
 from cca.web.scope import request_nursery
-from cca.web.sessions import SESSION_HEADER, named_session
+from cca.web.sessions import SESSION_HEADER, is_affinity, named_session
 from cca.wire import decode_json
 
 T = TypeVar("T")
@@ -79,6 +79,8 @@ async def read_request(service: Service, dialect: Dialect, bound: Bounding) -> R
         check_media_type(request.mimetype)
     named = named_session()
     ask = await _ask(dialect, service, bound)
+    if is_affinity():
+        ask = evolve(ask, ignored=(*ask.ignored, SESSION_HEADER))
     return Request(g.request_id, g.principal, dialect, ask, service.stamp(), _session(named, ask))
 
 

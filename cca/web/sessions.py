@@ -21,6 +21,10 @@ from cca.wire import Body
 
 SESSION_HEADER = "x-session-id"
 
+AFFINITY_HEADER = "x-session-affinity"
+"""What opencode sends beside a header of the same name as ours, so that one server gets all of a conversation: each of
+its requests has the whole history, and one for a title is under the same name."""
+
 PAGE_SIZE = 4_000_000
 """Bytes of turns on a page, unless one alone has more: a hundred turns may have 20 MB each."""
 
@@ -45,8 +49,15 @@ class Fork(Body):
     turns: int | None = None
 
 
+def is_affinity() -> bool:
+    """Tell whether the request's session header says where to send it, and not what it goes on from."""
+    return AFFINITY_HEADER in request.headers and SESSION_HEADER in request.headers
+
+
 def named_session() -> str | None:
     """Return the session that the request names. Raise ``BadRequest`` for a name that is none, and for two."""
+    if is_affinity():
+        return None
     match request.headers.getlist(SESSION_HEADER):
         case []:
             return None

@@ -30,7 +30,7 @@ from cca.errors import Unavailable
 from cca.model import AssistantTurn, Text, ToolResult, ToolUse, Turn, UserTurn
 from cca.store.database import Database
 from cca.web import sessions
-from cca.web.sessions import SESSION_HEADER
+from cca.web.sessions import AFFINITY_HEADER, SESSION_HEADER
 
 DAY = 86_400.0
 
@@ -87,6 +87,15 @@ async def test_without_a_session_nothing_is_kept(autojump_clock: MockClock) -> N
         listed = await server.ask(get("/v1/sessions"))
     assert SESSION_HEADER not in reply.headers
     assert listed.json == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+
+
+async def test_a_header_for_affinity_names_no_session(autojump_clock: MockClock) -> None:
+    async with serving(*HELLO) as server:
+        for text in ("One", "Two"):
+            reply = await server.ask(post(chat(user(text)), f"{SESSION_HEADER}: s", f"{AFFINITY_HEADER}: s"))
+    assert SESSION_HEADER not in reply.headers
+    assert reply.headers["x-cca-ignored"] == SESSION_HEADER
+    assert heard(server) == (said(USER, "Two"),)
 
 
 async def test_with_the_setting_each_request_is_kept_as_a_session_of_its_own(autojump_clock: MockClock) -> None:
