@@ -16,7 +16,12 @@ from cca.scripted import open_scripted_model
 
 pytestmark = pytest.mark.live
 
-CITY: Json = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+CITY: Json = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 
 WEATHER = Tool("get_weather", "Tell the weather of a city", CITY)
 
