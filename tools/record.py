@@ -148,7 +148,7 @@ def write_index(directory: Path) -> None:
         f"# Conversations with Claude Code {directory.name}",
         "",
         "Recorded by `python -m tools.record`, never written by hand. The format is described in",
-        "`cca/backends/transcript.py`, the conversations in `tools/cases.py`.",
+        "`cca/backends/transcript.py`, the conversations in `tools/cases`.",
         "",
         "| recording | what it proves |",
         "|---|---|",

@@ -1,0 +1,11 @@
+"""The conversations that are recorded as fixtures, and what each proves."""
+
+from tools.cases.answers import ANSWERS, MEDIA, SETTINGS
+from tools.cases.calls import CALLS, CHOICES
+from tools.cases.case import Case
+from tools.cases.ends import FAILURES, STOPS
+from tools.cases.forms import STRUCTURED
+
+__all__ = ["CASES", "Case"]
+
+CASES = (*ANSWERS, *CALLS, *CHOICES, *STRUCTURED, *MEDIA, *SETTINGS, *STOPS, *FAILURES)
