@@ -54,27 +54,24 @@ def environment(name: str) -> Path:
     }[name]
 
 
-def run(command: Sequence[str | Path], home: Path, directory: Path, seconds: float = SECONDS, **environ: str) -> Ended:
-    """Run a program. What it started is killed with it, at the latest after ``seconds``."""
+def run(command: Sequence[str | Path], home: Path, directory: Path, given: str = "", **environ: str) -> Ended:
+    """Run a program, with ``given`` to read. What it started is killed with it, at the latest after ``SECONDS``."""
     env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(home), **QUIET, **environ}
     with (
+        tempfile.TemporaryFile("w+") as said,
         tempfile.TemporaryFile("w+") as output,
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(
-            command,
-            cwd=directory,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            start_new_session=True,
-        ) as process,
     ):
-        try:
-            code = process.wait(seconds)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+        said.write(given)
+        said.seek(0)
+        with subprocess.Popen(
+            command, cwd=directory, env=env, stdin=said, stdout=output, stderr=errors, start_new_session=True
+        ) as process:
+            try:
+                code = process.wait(SECONDS)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
         output.seek(0)
         errors.seek(0)
         return Ended(code, output.read(), errors.read())
