@@ -99,21 +99,7 @@ PROGRAMS = {
     "ai-sdk-compatible": Program("node", "ai_sdk.mjs", "compatible"),
 }
 
-FORCED = {
-    *(("instructor", check) for check in ("by_tool", "by_strict_tool", "streamed_object")),
-    *((client, "structured") for client in ("pydantic-ai", "pydantic-ai-responses", "llama-index")),
-}
-
-CHECKS = [
-    pytest.param(
-        name,
-        check,
-        id=f"{name}-{check}",
-        marks=[pytest.mark.xfail(reason="no call is forced yet")] if (name, check) in FORCED else [],
-    )
-    for name, program in PROGRAMS.items()
-    for check in program.checks
-]
+CHECKS = [(name, check) for name, program in PROGRAMS.items() for check in program.checks]
 
 Told = Callable[[str], dict[str, Json]]
 
@@ -154,7 +140,7 @@ def _checks(command: list[str | Path], server: Server, home: Path) -> dict[str, 
     return {line["check"]: line.get("answer", line.get("raised")) for line in lines}
 
 
-@pytest.mark.parametrize(("client", "check"), CHECKS)
+@pytest.mark.parametrize(("client", "check"), CHECKS, ids=[f"{name}-{check}" for name, check in CHECKS])
 def test_a_client_gets_what_it_asked_for(told: Told, client: str, check: str) -> None:
     assert told(client)[check] == {**ANSWERS, **PROGRAMS[client].otherwise}[check]
 
