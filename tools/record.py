@@ -30,10 +30,12 @@ from cca.backends.telltales import Identity
 from cca.backends.transcript import Entry, Read, Transcript, decode
 from cca.claude.launch import CREDENTIALS, launch, offline_environ
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
+from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, TextDelta, Told
-from cca.parking import fresh
+from cca.parking import Parking
 from cca.scripted import open_scripted_model
 from tools.cases import CASES, Case
+from tools.cases.case import followed
 
 ROOT = Path(__file__).parent.parent
 
@@ -81,17 +83,31 @@ async def _scripted(environ: Mapping[str, str], stack: AsyncExitStack) -> dict[s
 
 
 async def _answer(case: Case, recorder: Recorder, backend: KillableBackend) -> Event:
+    parking = Parking(recorder, most=1 if case.steps else 0, patience=WHOLE_ANSWER, now=lambda: RECORDED_AT)
+    conversation = case.conversation
+    async with parking.opened():
+        last, message = await _held(case, parking, conversation, backend)
+        for results in case.steps:
+            conversation = followed(conversation, message, results)
+            last, message = await _held(case, parking, conversation, backend)
+    return last
+
+
+async def _held(
+    case: Case, parking: Parking, conversation: Conversation, backend: KillableBackend
+) -> tuple[Event, Message]:
     deadlines = Deadlines(first_event=case.deadline, silence=case.deadline, answer=WHOLE_ANSWER)
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
-    last: Event | None = None
+    message, last = Message(), None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(converse, fresh(recorder, case.conversation, lambda: RECORDED_AT), deadlines, sender)
+        nursery.start_soon(converse, parking.talk("", conversation), deadlines, sender)
         async for told in events:
             last = told.event
+            message.take(last)
             if case.killed and isinstance(last, TextDelta):
                 backend.kill()
     assert last is not None
-    return last
+    return last, message
 
 
 async def record_all(cases: Sequence[Case], program: str, into: Path | None, *, account: bool) -> Path:

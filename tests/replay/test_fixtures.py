@@ -4,6 +4,7 @@ A snapshot is one file: what goes over the wire for one recording in one dialect
 before you accept it with ``pytest --snapshot-update``.
 """
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import orjson
@@ -19,9 +20,10 @@ from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, Told
-from cca.parking import fresh
+from cca.parking import Parking, Talk, fresh
 from cca.web import sse
 from tools.cases import CASES
+from tools.cases.case import followed
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 RECORDINGS = {recording.name: recording for recording in read_recordings(FIXTURES)}
@@ -48,10 +50,13 @@ def case_id(name: str) -> str:
 async def answer(recording: Recording) -> list[Event]:
     """Return what happens when the conversation of ``recording`` is held anew with it."""
     backend = ReplayBackend((recording,), recording.transcript.header.cli, ())
-    conversation = conversation_of(recording.request)
+    return await held(fresh(backend, conversation_of(recording.request), lambda: 0.0))
+
+
+async def held(talk: AbstractAsyncContextManager[Talk]) -> list[Event]:
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(converse, fresh(backend, conversation, lambda: 0.0), DEADLINES, sender)
+        nursery.start_soon(converse, talk, DEADLINES, sender)
         return [told.event async for told in events]
 
 
@@ -100,6 +105,30 @@ async def test_a_recording_ends_once_and_its_end_is_its_last_event(
 async def test_no_answer_speaks_of_an_api_error(name: str, autojump_clock: trio.testing.MockClock) -> None:
     events = await answer(RECORDINGS[name])
     assert not any("API Error" in str(event) for event in events)
+
+
+LOOPS = {case.name: case for case in CASES if case.steps}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("name", LOOPS)
+async def test_what_follows_in_the_same_process_on_the_wire(
+    name: str, dialect: Dialect, snapshot: SnapshotAssertion, autojump_clock: trio.testing.MockClock
+) -> None:
+    [recording] = (each for each in RECORDINGS.values() if each.name.endswith(f"/{name}"))
+    backend = ReplayBackend((recording,), recording.transcript.header.cli, ())
+    parking = Parking(backend, most=1, patience=60, now=lambda: 0.0)
+    conversation, pages = conversation_of(recording.request), []
+    async with parking.opened():
+        for results in (*LOOPS[name].steps, ()):
+            events = await held(parking.talk("", conversation))
+            pages.append(streamed(dialect, conversation, events))
+            message = Message()
+            for event in events:
+                message.take(event)
+            if results:
+                conversation = followed(conversation, message, results)
+    assert "--- and then\n".join(pages) == snapshot
 
 
 async def test_an_answer_that_came_with_its_result_has_the_cost_that_this_told(

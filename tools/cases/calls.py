@@ -120,6 +120,12 @@ CHOICES = (
         ),
     ),
     Case(
+        "tool_loop",
+        "Results are told to the process that waits for them: the model calls again, and then has its answer.",
+        Conversation(MODEL, (user("What is the weather in Lima and Rome?"),), tools=(WEATHER,)),
+        steps=(("18 degrees", '[[call get_weather {"city": "Oslo"}]]'), ("5 degrees",)),
+    ),
+    Case(
         "picture_in_a_result",
         "Results of several texts, a picture and a document, and an empty one.",
         Conversation(

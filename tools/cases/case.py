@@ -1,9 +1,11 @@
 """What a case is, and the words that cases are said in."""
 
+import json
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from cca.message import Message
 from cca.model import AssistantTurn, Conversation, Document, Image, Json, Text, Tool, ToolResult, ToolUse, UserTurn
 
 MODEL = "haiku"
@@ -14,7 +16,8 @@ class Case:
     """A conversation to record. ``account`` says that it makes sense with the real model, too.
 
     ``retries`` are Claude Code's own; ``deadline`` is in seconds, for the first event and for silence; ``killed`` kills
-    the process at its first piece of text; without ``login``, Claude Code finds no credentials.
+    the process at its first piece of text; without ``login``, Claude Code finds no credentials. ``steps`` follow in the
+    process that waits for them: each has the results of the calls of the answer before.
     """
 
     name: str
@@ -25,6 +28,15 @@ class Case:
     deadline: float = 60.0
     killed: bool = False
     login: bool = True
+    steps: tuple[tuple[str, ...], ...] = ()
+
+
+def followed(conversation: Conversation, message: Message, results: tuple[str, ...]) -> Conversation:
+    """Return a conversation that goes on with an answer, and the results of its calls."""
+    text = (Text(message.said),) if message.said else ()
+    calls = tuple(ToolUse(call.id, call.name, json.loads(call.arguments or "{}")) for call in message.calls)
+    told = tuple(ToolResult(call.id, (Text(result),)) for call, result in zip(calls, results, strict=True))
+    return evolve(conversation, turns=(*conversation.turns, AssistantTurn((*text, *calls)), UserTurn(told)))
 
 
 def user(*texts: str) -> UserTurn:
