@@ -102,9 +102,11 @@ def clients(session: nox.Session) -> None:
     # Those that need an older openai, of which aider names each version, have an environment of their own.
     older = Path(session.virtualenv.location).resolve().with_name("clients-openai-2")
     session.run("python", "-m", "venv", str(older))
-    session.run(str(older / "bin/pip"), "install", "--quiet", "-r", str(python / "openai-2.txt"), external=True)
+    locked = ("--quiet", "--no-deps", "--no-compile", "-r", str(python / "openai-2.txt"))
+    session.run(str(older / "bin/pip"), "install", *locked, external=True)
     session.run("npm", "ci", "--prefix", str(node), "--no-audit", "--no-fund", external=True)
-    session.run("pytest", "-m", "clients", *session.posargs, env={"CCA_CLIENTS": str(older)})
+    where = session.posargs or ("tests/clients", "tests/live")
+    session.run("pytest", "-m", "clients", *where, env={"CCA_CLIENTS": str(older)})
 
 
 @nox.session

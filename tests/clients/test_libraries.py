@@ -66,7 +66,6 @@ class Program:
 
 PROGRAMS = {
     "openai-python": Program("openai-3", "openai_chat.py"),
-    "openai-python-2": Program("openai-2", "openai_chat.py"),
     "openai-python-responses": Program("openai-3", "openai_responses.py", checks=(*USUAL, "remembered")),
     "anthropic-python": Program("openai-3", "anthropic_messages.py", checks=("unserved",)),
     "pydantic-ai": Program("openai-3", "pydantic_ai_agents.py", "chat"),
@@ -81,7 +80,7 @@ PROGRAMS = {
     "llm": Program(
         "openai-3",
         "llm_command.py",
-        checks=("chat", "printed", "turns", "tools", "streamed_tools", "structured", "image", "error"),
+        checks=("chat", "printed", "turns", "tools", "structured", "image", "error"),
     ),
     "langchain": Program("openai-2", "langchain_chat.py", "chat"),
     # It hears that an answer is complete or incomplete, not that it failed.

@@ -53,10 +53,6 @@ def turns():
 
 
 def tools():
-    return asked("--no-stream", "--functions", WEATHER, TOOLS)
-
-
-def streamed_tools():
     return asked("--functions", WEATHER, TOOLS)
 
 
@@ -73,4 +69,4 @@ def error():
     return 429 if ended.returncode == 1 and b"Error code: 429" in ended.stderr else ended.stderr.decode()
 
 
-tell(chat, printed, turns, tools, streamed_tools, structured, image, error)
+tell(chat, printed, turns, tools, structured, image, error)
