@@ -37,6 +37,7 @@ NODE = {
         ({"minimum": 3, "maximum": 5}, [3, 5, 4.5, "2", True], [2, 6]),
         ({"exclusiveMinimum": 3, "exclusiveMaximum": 5}, [4], [3, 5]),
         ({"multipleOf": 0.1}, [0.3, 1, "x"], [0.35]),
+        ({"multipleOf": 5e-324}, [1.7e308], []),
         ({"minLength": 2, "maxLength": 3}, ["äö", "abc", 1], ["a", "abcd"]),
         ({"pattern": "^a+$"}, ["a", "aaa", 5], ["", "ab"]),
         ({"pattern": "b"}, ["abc"], ["ac"]),
@@ -46,6 +47,11 @@ NODE = {
             {"uniqueItems": True},
             [[1, "1", None], [{"a": 1}, {"a": 2}]],
             [[1, 1.0], [{"a": 1, "b": 2}, {"b": 2, "a": 1}]],
+        ),
+        (
+            {"uniqueItems": True},
+            [[[1], [True]], [1e300, 10], [{"a": "1"}, {"a": 1}], [0.5, 1e20]],
+            [[[1], [1.0]], [{"a": [0]}, {"a": [0.0]}], [1e19, 10**19], [-0.0, 0]],
         ),
         ({"uniqueItems": False}, [[1, 1]], []),
         ({"minProperties": 1, "maxProperties": 1}, [{"a": 1}, 1], [{}, {"a": 1, "b": 2}]),
@@ -81,6 +87,34 @@ NODE = {
             ["x"],
             [1, None],
         ),
+        (
+            {"$ref": "#/$defs/50%25%20off~0", "$defs": {"50% off~": {"type": "null"}, "50%25%20off~0": False}},
+            [None],
+            [1],
+        ),
+        ({"$ref": "#/$defs/a", "maxItems": 1, "$defs": {"a": {"type": "array"}}}, [[1]], [[1, 2], 1]),
+        (
+            {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "$ref": "#/definitions/a",
+                "title": "A",
+                "definitions": {"a": {"type": "null"}},
+            },
+            [None],
+            [1],
+        ),
+        ({"properties": {"$ref": {"const": "a"}, "if": False}}, [{"$ref": "a"}], [{"$ref": "b"}, {"if": 1}]),
+        ({"const": {"$ref": "#/a"}}, [{"$ref": "#/a"}], [{}]),
+        ({"enum": [[0]]}, [[0], [0.0]], [[False]]),
+        ({"contains": {"minimum": 5}, "maxContains": 1.0}, [[5], [4, 5]], [[5, 6]]),
+        ({"prefixItems": [{"$id": "#here", "type": "null"}]}, [[None]], [[1]]),
+        ({"items": {"$id": "https://example.com/item", "type": "null"}}, [[None]], [[1]]),
+        ({"dependentSchemas": {"a": False}, "propertyNames": True}, [{"b": 1}], [{"a": 1}]),
+        ({"not": {"not": {"type": "null"}}}, [None], [1]),
+        ({"anyOf": [{"required": ["a"]}], "additionalProperties": False}, [], [{"a": 1}, {}]),
+        ({"if": False, "else": {"type": "null"}, "then": False}, [None], [1]),
+        ({"minLength": 2.0}, ["ab"], ["\U0001f600"]),
+        ({"minimum": 9007199254740993}, [9007199254740993], [9007199254740992.0]),
         ({"format": "email", "nullable": True, "x-of-ours": [1]}, ["no mail"], []),
     ],
     ids=str,
@@ -102,7 +136,7 @@ def test_a_keyword_holds_what_it_says(schema: Any, fitting: list[Any], others: l
         (1, {"oneOf": [True, True]}, "$ is 2 of oneOf"),
         (1, {"not": True}, "$ is what it must not be"),
         ([1], {"contains": False}, "$ has 0 items of its contains"),
-        ({"ab": 1}, {"propertyNames": {"const": "a"}}, '$, its name ab breaks "const": "a"'),
+        ({"ab": 1}, {"propertyNames": {"const": "a"}}, "$ has ab, a name that breaks its propertyNames"),
         ("a", {"enum": ["b" * 99]}, f'$ breaks "enum": ["{"b" * 58}...'),
     ],
     ids=str,
@@ -142,6 +176,80 @@ def test_what_would_take_long_is_given_up(value: Any, schema: Any) -> None:
     assert fault_in(schema) is None
     with pytest.raises(TooMuch):
         violation(value, schema)
+
+
+def repeated(leaf: Any, combined: str) -> Any:
+    """Return a schema that looks at its leaf 4096 times, as long as it finds what ``combined`` goes on after."""
+    names = [str(number) for number in range(12)]
+    twice = {name: {combined: [{"$ref": f"#/$defs/{int(name) + 1}"}] * 2} for name in names}
+    return {"$ref": "#/$defs/0", "$defs": {**twice, "12": leaf}}
+
+
+MANY = {str(number): 1 for number in range(2000)}
+LONG = "a" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("combined", "leaf", "value"),
+    [
+        ("allOf", {"required": ["a"] * 2000}, {"a": 1}),
+        ("allOf", {"dependentRequired": {"a": ["a"] * 2000}}, {"a": 1}),
+        ("allOf", {"type": ["string"] * 2000 + ["integer"]}, 1),
+        ("allOf", {"properties": dict.fromkeys(MANY, True)}, {}),
+        ("allOf", {"additionalProperties": True}, MANY),
+        ("allOf", {"items": {}}, [1] * 2000),
+        ("allOf", {"contains": True}, [1] * 2000),
+        ("allOf", MANY, 1),
+        ("allOf", {"uniqueItems": True}, [LONG]),
+        ("allOf", {"uniqueItems": True}, [[1] * 2000]),
+        ("allOf", {"enum": [0] * 2000 + [1]}, 1),
+        ("allOf", {"patternProperties": {"x": True}}, MANY),
+        ("anyOf", {"const": LONG * 3 + "b"}, LONG * 3 + "c"),
+        ("anyOf", {"const": {**MANY, "0": 2}}, MANY),
+        ("anyOf", {"pattern": "(a|b)*a(a|b){600}c"}, "ab" * 100),
+    ],
+    ids=lambda part: str(part)[:40],
+)
+def test_what_is_large_counts_for_more_than_what_is_small(combined: str, leaf: Any, value: Any) -> None:
+    assert violation(1, repeated({"type": "integer"}, combined)) is None
+    schema = repeated(leaf, combined)
+    assert fault_in(schema) is None
+    with pytest.raises(TooMuch):
+        violation(value, schema)
+
+
+def test_a_name_that_takes_long_to_compare_is_given_up() -> None:
+    schema = {"items": {"required": ["a" * 20_000]}}
+    assert violation([1, {"a" * 10_000: 1}], {}) is None
+    with pytest.raises(TooMuch):
+        violation([1, {"a" * 20_000: 1}], schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {str(number): {"pattern": f"a{number}"} for number in range(1000)}},
+        {"patternProperties": {f"a{number}": True for number in range(1000)}},
+        {"patternProperties": {f"[\\w\\u0100-\\uffff]{{1000}}{number}": True for number in range(20)}},
+    ],
+    ids=["many", "many names", "large"],
+)
+def test_patterns_that_take_long_to_compile_are_refused(schema: Any) -> None:
+    assert "must be a" in str(fault_in(schema))
+
+
+def test_a_message_is_short_whatever_it_is_about() -> None:
+    name, levels = "n" * 9000, 50
+    schema: Any = {"enum": [LONG]}
+    for _ in range(levels):
+        schema = {"properties": {name: schema}}
+    value: Any = 1
+    for _ in range(levels):
+        value = {name: value}
+    told = violation(value, schema)
+    assert told is not None
+    assert told.startswith("...nnn")
+    assert len(told) < 3000
 
 
 def test_what_an_honest_answer_takes_is_far_from_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,14 +292,35 @@ def test_a_value_that_is_nested_deeper_than_anybody_asks_for_is_of_no_schema() -
             {"$ref": "#/of/ours", "of": {"ours": {"type": 1}}},
             "its $ref.type must be one of JSON's types, or an array of them",
         ),
-        ({"pattern": "(?=a)"}, "its pattern must be a regular expression without lookaround and back references"),
-        ({"pattern": "(a"}, "its pattern must be a regular expression without lookaround and back references"),
+        (
+            {"pattern": "(?=a)"},
+            "its pattern must be a small regular expression of ECMAScript, without lookaround and back references",
+        ),
+        (
+            {"pattern": "(a"},
+            "its pattern must be a small regular expression of ECMAScript, without lookaround and back references",
+        ),
         (
             {"patternProperties": {"(a": True}},
             (
-                "its patternProperties must be an object of schemas, each with a regular expression without lookaround "
-                "and back references"
+                "its patternProperties must be an object of schemas, each with a small regular expression of "
+                "ECMAScript, without lookaround and back references"
             ),
+        ),
+        ({"$ref": "#/anyOf/" + "1" * 5000, "anyOf": [True]}, "its $ref must be an object, true or false"),
+        ({"$ref": "#/anyOf/01", "anyOf": [True, True]}, "its $ref must be an object, true or false"),
+        ({"$schema": "https://example.com/mine"}, "its $schema must be the name of a draft of JSON Schema"),
+        (
+            {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "properties": {"a": {"$ref": "#/definitions/a", "maxItems": 1}},
+                "definitions": {"a": True},
+            },
+            "its properties.a.maxItems is beside a $ref, and so without a meaning in its draft",
+        ),
+        (
+            {"$defs": {"a": {"$id": "https://example.com/a", "$ref": "#/$defs/b"}, "b": True}},
+            "cca cannot tell what its references are to, because of its $defs.a.$id",
         ),
         ({"unevaluatedProperties": False}, "cca cannot check its unevaluatedProperties"),
         ({"not": nested(200)}, "it is nested deeper than 128 levels"),
