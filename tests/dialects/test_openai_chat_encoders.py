@@ -162,7 +162,7 @@ def called(id: str, name: str, arguments: str) -> Any:  # noqa: A002 - the wire'
 )
 def test_a_whole_message(events: list[Event], message: Any) -> None:
     (choice,) = whole(*events, ended())["choices"]
-    assert choice["message"] == {"role": "assistant", "refusal": None, **message}
+    assert choice["message"] == {"role": "assistant", "refusal": None, "annotations": [], **message}
     assert choice["logprobs"] is None
 
 
@@ -211,6 +211,7 @@ def test_that_form_has_room_for_one_call() -> None:
         "role": "assistant",
         "content": None,
         "refusal": None,
+        "annotations": [],
         "function_call": {"name": "f", "arguments": "{}"},
     }
     assert choice["finish_reason"] == "function_call"

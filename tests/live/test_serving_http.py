@@ -31,7 +31,7 @@ def test_a_whole_answer(server: Server) -> None:
     assert answer["choices"] == [
         {
             "index": 0,
-            "message": {"role": "assistant", "content": "hello there", "refusal": None},
+            "message": {"role": "assistant", "content": "hello there", "refusal": None, "annotations": []},
             "logprobs": None,
             "finish_reason": "stop",
         }

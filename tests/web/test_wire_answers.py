@@ -65,7 +65,7 @@ async def test_a_whole_answer_is_this(autojump_clock: MockClock) -> None:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "Hello", "refusal": None},
+                "message": {"role": "assistant", "content": "Hello", "refusal": None, "annotations": []},
                 "logprobs": None,
                 "finish_reason": "stop",
             }

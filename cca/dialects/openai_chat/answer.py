@@ -104,7 +104,7 @@ def _message(ask: Ask, message: Message) -> Json:
     said, thought, calls = message.said, message.thought, message.calls
     # An answer of tool calls alone has null content; one of no text at all has the empty string.
     content = said if said or not calls else None
-    shown: dict[str, Json] = {"role": "assistant", "content": content, "refusal": None}
+    shown: dict[str, Json] = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
     if thought:
         shown["reasoning_content"] = thought
     if calls and ask.echo.get(FUNCTIONS):

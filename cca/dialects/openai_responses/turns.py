@@ -35,6 +35,10 @@ Media: TypeAlias = Text | Image | Document
 NO_FILES = "cca keeps no files; send what is in it, as a data URL, or an address."
 
 
+UNSAID = ([], {}, "auto")
+"""Values of a part's other fields that ask for nothing: no annotations, and a picture in whatever detail."""
+
+
 @define
 class Reading:
     """Takes in items, one after the other.
@@ -119,7 +123,7 @@ class Reading:
         return tuple(part for part in self._content(content, path) if isinstance(part, Text))
 
     def _part(self, part: Part, path: str) -> Media | None:
-        self.ignored += (f"input.content.{name}" for name, value in part.extra.items() if value not in ([], {}))
+        self.ignored += (f"input.content.{name}" for name, value in part.extra.items() if value not in UNSAID)
         match part:
             case TextPart(text=text) | RefusalPart(refusal=text):
                 if text.strip():
