@@ -1,8 +1,8 @@
 """Which schemas the model's API holds an answer, or a tool's arguments, to by itself.
 
 After Anthropic's page on structured outputs: no recursion, no bounds of numbers, strings or arrays, every object
-closed, local references alone. Where that page says little, or a schema grows large, the answer is no: then the schema
-is held to in another way.
+closed, local references alone, no choice of texts that it may write in other capitals. Where that page says little, or
+a schema grows large, the answer is no: then the schema is held to in another way.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -105,7 +105,10 @@ def _is_plain(part: Mapping[str, Json]) -> bool:
         return part.keys() <= ANNOTATIONS | {"$ref"}
     if not part.keys() & {"type", "anyOf", "enum", "const"}:
         return False
-    if not all(_is_scalar(value) for value in (*part.get("enum", ()), part.get("const"))):
+    if "anyOf" in part and not part.keys() <= ANNOTATIONS | {"anyOf"}:
+        return False
+    choices = (*part.get("enum", ()), part.get("const"))
+    if not all(map(_is_scalar, choices)) or not _keeps_capitals(choices):
         return False
     types = part.get("type", [])
     types = types if isinstance(types, list) else [types]
@@ -117,6 +120,12 @@ def _is_plain(part: Mapping[str, Json]) -> bool:
         and part.get("required", [])
         == [name for name in part.get("required", []) if name in part.get("properties", {})]
     )
+
+
+def _keeps_capitals(choices: Iterable[Json]) -> bool:
+    """Whether the API writes each text as it is: it may change capitals, which it does after spaces."""
+    texts = {text for text in choices if isinstance(text, str)}
+    return len({text.casefold() for text in texts}) == len(texts) and not any(" " in text for text in texts)
 
 
 def _is_scalar(value: Json) -> bool:

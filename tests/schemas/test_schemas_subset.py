@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cca.schemas.keywords import fault_in
-from cca.schemas.subset import Size, size_of
+from cca.schemas.subset import MOST_STRICT, Size, held, size_of
 
 
 def closed(**properties: Any) -> Any:
@@ -74,6 +74,10 @@ def chain(length: int) -> Any:
         pytest.param(closed(a={}), id="anything"),
         pytest.param(closed(a={"enum": [{"a": 1}]}), id="an object in an enum"),
         pytest.param(closed(a={"const": [1]}), id="a constant array"),
+        pytest.param(closed(a={"enum": ["in work", "done"]}), id="a choice with a space, whose capitals it changes"),
+        pytest.param(closed(a={"const": "in work"}), id="a constant with a space"),
+        pytest.param(closed(a={"enum": ["it", "IT"]}), id="a choice of capitals"),
+        pytest.param(closed(a={"type": "string", "anyOf": [{"const": "x"}, TEXT]}), id="more than a choice"),
         pytest.param(closed(a={"type": "string", "format": "color"}), id="another format"),
         pytest.param(closed(a={"oneOf": [TEXT, {"type": "null"}]}), id="one of"),
         pytest.param(closed(a={"allOf": [TEXT]}), id="all of"),
@@ -118,3 +122,11 @@ def test_what_is_no_schema_has_none(schema: Any) -> None:
 
 def test_a_shallow_chain_of_references_is_in_it() -> None:
     assert size_of(chain(10)) == Size(0, 0, 12)
+
+
+def test_tools_are_held_as_long_as_all_together_are_small_enough() -> None:
+    optional = {**closed(**{str(number): TEXT for number in range(10)}), "required": []}
+    asked = [("a", optional), ("open", {"type": "object"}), ("b", optional), ("c", optional), ("d", closed())]
+    assert held(asked) == {"a", "b", "d"}
+    assert held(asked, optional) == {"a", "d"}
+    assert len(held((str(number), closed()) for number in range(MOST_STRICT + 1))) == MOST_STRICT

@@ -31,11 +31,13 @@ def check(extra: Mapping[str, Json]) -> Iterator[str]:
 
 
 def check_message(extra: Mapping[str, Json], path: str) -> Iterator[str]:
-    """Yield the names of a message's fields that have no effect. Raise ``BadRequest`` for one that says something."""
+    """Yield the names of a message's fields that have no effect. Raise ``BadRequest`` for one that was heard."""
     for name, value in extra.items():
+        if value in _NOTHING:
+            continue
         if name != "audio":
             yield name
-        elif value not in _NOTHING:
+        else:
             where = f"{path}.{name}"
             text = f"{where} cannot be honoured: Claude did not say it; send its transcript as content."
             raise BadRequest(text, param=where, code="unsupported_parameter")
