@@ -187,7 +187,9 @@ CLOSED = {**SCHEMA, "required": ["city"], "additionalProperties": False}
 
 
 def test_a_schema_for_the_answer_that_the_api_knows_is_its_own_output_format() -> None:
-    conversation = Conversation("haiku", (user("a"),), output_schema={"$schema": "http://x", **CLOSED})
+    conversation = Conversation(
+        "haiku", (user("a"),), output_schema={"$schema": "https://json-schema.org/draft/2020-12/schema", **CLOSED}
+    )
     assert body_of(conversation) == {"output_config": {"format": {"type": "json_schema", "schema": CLOSED}}}
 
 
