@@ -197,10 +197,7 @@ class Sessions:
             raise _not_found(answer_id)
         if store and not self._is_written(found.name):
             async with self.open(found.name) as last:
-                if last.session is not None and (last.session.number, last.session.turns) == (
-                    found.session,
-                    found.turns,
-                ):
+                if last.session is not None and _is_where(found, last.session):
                     last.adds, last.only_stored = True, True
                     yield last
                     return
@@ -236,6 +233,11 @@ class Sessions:
         """Delete what has expired, and return how many sessions that were. None is deleted while it is answered."""
         now, writing = self.now(), self.writing
         return await self.database.erase(lambda connection: sessions.sweep(connection, now, writing))
+
+
+def _is_where(found: Stored, session: Session) -> bool:
+    """Return whether nothing was said in ``session`` since it was answered: no instruction, either."""
+    return (session.number, session.turns, session.system) == (found.session, found.turns, found.system)
 
 
 def _not_found(answer_id: str) -> BadRequest:

@@ -94,6 +94,10 @@ def find(connection: sqlite3.Connection, name: Name, now: float) -> Session | No
     return next(_sessions(connection, query, [name.owner, name.id, now]), None)
 
 
+def numbered(connection: sqlite3.Connection, number: int) -> Session | None:
+    return next(_sessions(connection, f"SELECT {_SESSION} FROM session WHERE number = ?", [number]), None)  # noqa: S608 - constants
+
+
 def load(
     connection: sqlite3.Connection, name: Name, now: float, most_bytes: int, turns: int = MOST_TURNS
 ) -> tuple[Session, tuple[Turn, ...]] | None:
@@ -154,7 +158,7 @@ def append(connection: sqlite3.Connection, session: Session, said: Said) -> None
         raise _changed(session)
     if said.system != session.system:
         # The title may have been set since the session was read.
-        now = _by_number(connection, session.number) or session
+        now = numbered(connection, session.number) or session
         _describe(connection, session.number, now.title, said.system, now.metadata)
     for position, (row, turn_id) in enumerate(zip(said.rows, said.ids, strict=True), session.turns):
         turn = KeptTurn(position, turn_id, row.role, row.content, said.at, said.status, row.answer)
@@ -215,7 +219,7 @@ def copy(connection: sqlite3.Connection, source: Session, count: int, target: Se
 
     Raise ``Conflict`` when they are no longer there as they were.
     """
-    now = _by_number(connection, source.number)
+    now = numbered(connection, source.number)
     if now is None or (now.owner, now.id, now.created_at) != (source.owner, source.id, source.created_at):
         raise _changed(source)
     kept = turns(connection, now, count)
@@ -249,16 +253,16 @@ def remove(connection: sqlite3.Connection, session: Session) -> None:
     connection.execute("DELETE FROM session WHERE number = ?", [session.number])
 
 
-def cut(connection: sqlite3.Connection, number: int, count: int) -> None:
-    """Delete all turns of the session of this number but the first ``count``; without a turn it is deleted, too."""
-    if not count:
-        connection.execute("DELETE FROM session WHERE number = ?", [number])
-        return
-    rows = connection.execute("SELECT content, pieces FROM turn WHERE session = ? AND position >= ?", [number, count])
+def cut(connection: sqlite3.Connection, session: Session, count: int, system: tuple[str, ...]) -> None:
+    """Delete all turns of ``session`` but the first ``count``, after which its system prompt was ``system``."""
+    behind = [session.number, count]
+    rows = connection.execute("SELECT content, pieces FROM turn WHERE session = ? AND position >= ?", behind)
     for place in rows.fetchall():
         drop(connection, Place(*place))
-    connection.execute("DELETE FROM turn WHERE session = ? AND position >= ?", [number, count])
-    connection.execute("UPDATE session SET turns = min(turns, ?) WHERE number = ?", [count, number])
+    connection.execute("DELETE FROM turn WHERE session = ? AND position >= ?", behind)
+    connection.execute("UPDATE session SET turns = min(turns, ?) WHERE number = ?", [count, session.number])
+    if session.system != system:
+        _describe(connection, session.number, session.title, system, session.metadata)
 
 
 def fill(
@@ -291,10 +295,6 @@ def _page(
         query += " AND (updated_at, number) < (?, ?)"
         values += [after.updated_at, after.number]
     return list(_sessions(connection, f"{query} ORDER BY updated_at DESC, number DESC LIMIT ?", [*values, limit]))
-
-
-def _by_number(connection: sqlite3.Connection, number: int) -> Session | None:
-    return next(_sessions(connection, f"SELECT {_SESSION} FROM session WHERE number = ?", [number]), None)  # noqa: S608
 
 
 def _changed(session: Session) -> Conflict:

@@ -128,10 +128,19 @@ def remove(connection: sqlite3.Connection, stored: Stored) -> None:
     for place in (Place(*about), stored.input, stored.body):
         drop(connection, place)
     connection.execute("DELETE FROM stored WHERE number = ?", [stored.number])
-    [lone] = connection.execute("SELECT lone FROM session WHERE number = ?", [stored.session]).fetchone()
-    if lone:
-        [turns] = connection.execute("SELECT max(turns) FROM stored WHERE session = ?", [stored.session]).fetchone()
-        sessions.cut(connection, stored.session, turns or 0)
+    session = sessions.numbered(connection, stored.session)
+    if session is not None and session.lone:
+        _trim(connection, session)
+
+
+def _trim(connection: sqlite3.Connection, session: Session) -> None:
+    """Leave of a session what was said up to the last answer that is stored in it: without one, nothing."""
+    query = f"SELECT {_STORED} {_FROM} WHERE stored.session = ? ORDER BY stored.turns DESC LIMIT 1"
+    last = next(_rows(connection, query, [session.number]), None)
+    if last is None:
+        sessions.remove(connection, session)
+    else:
+        sessions.cut(connection, session, last.turns, last.system)
 
 
 def _about(connection: sqlite3.Connection, session: int, metadata: Mapping[str, str], system: tuple[str, ...]) -> Place:

@@ -269,7 +269,7 @@ def stored_answers(connection: sqlite3.Connection, session: Session) -> None:
     stored.change(connection, found, {})
     sessions.claim(connection, session)
     sessions.label(connection, session, {})
-    sessions.cut(connection, session.number, 1)
+    sessions.cut(connection, session, 1, ("B",))
     stored.remove(connection, found)
 
 

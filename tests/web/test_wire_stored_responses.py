@@ -265,11 +265,15 @@ async def test_a_conversation_and_the_session_of_its_name_are_one(autojump_clock
 # Deleting
 
 
+def files_in(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.iterdir())
+
+
 async def test_deleting_leaves_what_the_others_need_and_nothing_else(tmp_path: Path, autojump_clock: MockClock) -> None:
     """The last of three goes with its turns, the first leaves them to the second, and with that one goes all."""
 
     def texts() -> list[str]:
-        content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        content = files_in(tmp_path)
         return [word for word in ("CANARY-1", "CANARY-2", "CANARY-3") if word.encode() in content]
 
     async with open_database(tmp_path / "cca.db", inline) as database, serving(*HELLO, database=database) as server:
@@ -287,6 +291,33 @@ async def test_deleting_leaves_what_the_others_need_and_nothing_else(tmp_path: P
         await server.ask(delete(f"{RESPONSES}/{ids[2]}"))
         assert (texts(), await sessions(server)) == ([], [])
         refused(await server.ask(delete(f"{RESPONSES}/{ids[2]}")), 404, "response_not_found")
+
+
+async def test_what_a_developer_said_goes_with_the_response_that_it_was_said_for(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_database(tmp_path / "cca.db", inline) as database, serving(*HELLO, database=database) as server:
+        first = await created(server, [{"role": "developer", "content": "A"}, user("One")])
+        told = [{"role": "developer", "content": "CANARY"}, user("Two")]
+        second = await created(server, told, previous_response_id=first["id"])
+        await server.ask(delete(f"{RESPONSES}/{second['id']}"))
+        assert b"CANARY" not in files_in(tmp_path)
+        await created(server, "Three", previous_response_id=first["id"])
+        assert await sessions(server) == [4]
+    assert server.backend.conversations[-1].system == ("A",)
+
+
+async def test_an_instruction_that_a_conversation_was_given_later_is_not_heard_from_before_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving(*HELLO) as server:
+        conversation = (await server.ask(posted("/v1/conversations", {}))).json["id"]
+        first = await created(server, "One", conversation=conversation)
+        items = {"items": [{"role": "developer", "content": "A"}]}
+        await server.ask(posted(f"/v1/conversations/{conversation}/items", items))
+        await created(server, "Two", previous_response_id=first["id"])
+        await created(server, "Three", conversation=conversation)
+    assert [each.system for each in server.backend.conversations[1:]] == [(), ("A",)]
 
 
 async def test_a_response_that_is_deleted_while_it_is_gone_on_from_is_not_brought_back(
