@@ -11,8 +11,9 @@ such calls, and waits until it is gone.
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import orjson
 import trio
@@ -47,9 +48,9 @@ class Talk:
         """Whether the process waits for the results of the calls that it has made, and may."""
         return self.may_stay and bool(self.dialogue.calls)
 
-    def go_on(self, conversation: Conversation) -> None:
+    def go_on(self, conversation: Conversation, now: float) -> None:
         """Answer the calls with the results that end ``conversation``."""
-        self.opening = self.dialogue.resume(conversation)
+        self.opening = self.dialogue.resume(conversation, now)
         self.message = Message()
 
 
@@ -112,22 +113,24 @@ class Parking:
         Raise ``Unavailable`` when there is none to be had. Cancelling kills it, and leaving does, but for one that
         stays.
         """
-        bay = self._take(owner, conversation)
-        if bay is not None:
-            bay.talk.go_on(conversation)
-        elif self._nursery is not None and self.most and _may_stay(conversation):
+        bay = waiting = self._take(owner, conversation)
+        if bay is None:
+            if self._nursery is None or not self.most or not _may_stay(conversation):
+                async with fresh(self.backend, conversation, self.now) as talk:
+                    yield talk
+                return
             bay = await self._nursery.start(self._hold, conversation)
-        else:
-            async with fresh(self.backend, conversation, self.now) as talk:
-                yield talk
-            return
-        stays = False
+        place = None
         try:
+            if waiting is not None:
+                bay.talk.go_on(conversation, self.now())
             yield bay.talk
-            stays = bay.talk.stays and self._nursery is not None
+            if bay.talk.stays:
+                answered = evolve(conversation, turns=(*conversation.turns, _turn(bay.talk.message)))
+                place = _place(owner, answered)
         finally:
-            if stays:
-                self._park(owner, conversation, bay)
+            if place is not None and self._nursery is not None and not bay.gone.is_set():
+                self._park(place, bay, self._nursery)
             else:
                 bay.left.set()
                 bay.talk.process.end()
@@ -142,7 +145,7 @@ class Parking:
                 bay = _Bay(_talk(process, conversation, self.now, may_stay=True))
                 task_status.started(bay)
                 await bay.left.wait()
-        except Exception:
+        except* Exception:
             if bay is None:
                 # It could not be started, which is for its request to tell.
                 raise
@@ -151,25 +154,22 @@ class Parking:
             if bay is not None:
                 bay.gone.set()
 
-    def _park(self, owner: str, conversation: Conversation, bay: _Bay) -> None:
-        assert self._nursery is not None, "else it does not stay"
-        turns = (*conversation.turns, _turn(bay.talk.message))
-        place = _Place(owner, _digest(evolve(conversation, turns=turns)))
+    def _park(self, place: _Place, bay: _Bay, nursery: trio.Nursery) -> None:
         self._let_go(place)
         bay.waiting = trio.CancelScope()
         self._parked[place] = bay
         if len(self._parked) > self.most:
             self._let_go(next(iter(self._parked)))
-        self._nursery.start_soon(self._wait, place, bay)
+        nursery.start_soon(self._wait, place, bay)
 
     def _take(self, owner: str, conversation: Conversation) -> _Bay | None:
         """Return the process that waits for what ends ``conversation``."""
         *before, last = conversation.turns
         if not self._parked or not before or not any(isinstance(part, ToolResult) for part in last.content):
             return None
-        place = _Place(owner, _digest(evolve(conversation, turns=tuple(before))))
-        bay = self._parked.get(place)
-        if bay is None:
+        place = _place(owner, evolve(conversation, turns=tuple(before)))
+        bay = None if place is None else self._parked.get(place)
+        if place is None or bay is None:
             return None
         if not bay.talk.dialogue.takes(last):
             # The conversation goes on, and not with this process.
@@ -182,8 +182,10 @@ class Parking:
     async def _wait(self, place: _Place, bay: _Bay) -> None:
         """Let a process go that nobody came for in time, or that has ended."""
         with bay.waiting:
-            with trio.move_on_after(self.patience):
-                await bay.talk.process.wait()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_then, bay.gone.wait, nursery.cancel_scope)
+                nursery.start_soon(_then, bay.talk.process.wait, nursery.cancel_scope)
+                nursery.start_soon(_then, partial(trio.sleep, self.patience), nursery.cancel_scope)
             self._let_go(place)
 
     def _let_go(self, place: _Place) -> None:
@@ -210,6 +212,19 @@ def _may_stay(conversation: Conversation) -> bool:
 def _turn(message: Message) -> AssistantTurn:
     calls = [ToolUse(call.id, call.name, orjson.loads(call.arguments or "{}")) for call in message.calls]
     return AssistantTurn((Text(message.said), *calls))
+
+
+async def _then(end: Callable[[], Awaitable[object]], scope: trio.CancelScope) -> None:
+    await end()
+    scope.cancel()
+
+
+def _place(owner: str, conversation: Conversation) -> _Place | None:
+    """Return where a process waits after ``conversation``; nothing, for one with values that JSON is not written of."""
+    try:
+        return _Place(owner, _digest(conversation))
+    except TypeError:
+        return None
 
 
 def _digest(conversation: Conversation) -> bytes:

@@ -8,7 +8,7 @@ import trio
 from attrs import evolve
 
 from cca.backends import Exit
-from cca.errors import Unavailable
+from cca.errors import BadRequest, RateLimited, Unavailable
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.message import Message
 from cca.model import (
@@ -205,6 +205,61 @@ async def test_after_this_no_process_stays(actions: Sequence[Action], autojump_c
     async with parked.opened():
         await said(parked, ASKED)
         assert (backend.alive, parked.parked) == (0, 0)
+
+
+def told(arguments: str) -> bytes:
+    return streamed("content_block_delta", delta={"type": "input_json_delta", "partial_json": arguments})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"a": ', '"\\ud800"', "NaN", "null", "[1]", '{"a":' * 200 + "1" + "}" * 200, '{"a":[{"__proto__":1}]}'],
+    ids=["cut", "half a character", "no JSON", "null", "an array", "deep", "with a key that would be lost"],
+)
+async def test_after_a_call_that_the_program_does_not_take_no_process_stays(
+    arguments: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """It answers such a call itself, and asks the model again, for as long as it lives."""
+    backend = FakeBackend([START, calling("a"), told(arguments), calling("b"), STOPPED, Hang()])
+    parked = parking(backend)
+    async with parked.opened():
+        assert len((await said(parked, ASKED)).calls) == 2
+        assert (backend.alive, parked.parked) == (0, 0)
+
+
+async def test_results_are_told_in_the_order_of_the_calls(autojump_clock: trio.testing.MockClock) -> None:
+    late = [START, calling("a"), calling("b"), STOPPED, wanted("b", 2), Pause(1), wanted("a", 1), Answered(2), *GOES_ON]
+    backend = FakeBackend(late)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        assert (await said(parked, following(*BOTH, said=()))).said == "Two birds."
+    answers = b"".join(backend.processes[0].written[1:])
+    assert answers.index(b"One bird.") < answers.index(b"Another.")
+
+
+async def test_what_the_api_said_of_the_answer_before_is_forgotten(autojump_clock: trio.testing.MockClock) -> None:
+    retry = printed(type="system", subtype="api_retry", error_status=500, retry_delay_ms=99_000)
+    limit = printed(type="system", subtype="api_retry", error_status=429, retry_delay_ms=1000)
+    backend = FakeBackend([retry, *CALLS, wanted("b", 2), Answered(2), limit])
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        with pytest.raises(RateLimited) as refusal:
+            await said(parked, FOLLOWING)
+    assert refusal.value.retry_after == 1
+
+
+async def test_numbers_that_json_is_not_written_of_get_a_fresh_process(autojump_clock: trio.testing.MockClock) -> None:
+    calls = (ToolUse("a", "look", {"x": 2**70}), ToolUse("b", "look", {}))
+    odd = evolve(FOLLOWING, turns=(*ASKED.turns, AssistantTurn((Text("I look."), *calls)), FOLLOWING.turns[-1]))
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, ASKED)
+        backend.actions = ANEW
+        with pytest.raises(BadRequest):
+            await said(parked, odd)
 
 
 async def test_a_process_that_nobody_comes_for_is_let_go_in_time(autojump_clock: trio.testing.MockClock) -> None:

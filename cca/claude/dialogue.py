@@ -24,7 +24,7 @@ from typing import TypeAlias, assert_never
 
 from attrs import define, evolve, field, frozen
 
-from cca.claude import frames
+from cca.claude.calls import Calls, is_plain
 from cca.claude.events import (
     ApiRetry,
     BlockStart,
@@ -59,7 +59,6 @@ from cca.model import (
     Finished,
     Started,
     StopReason,
-    Text,
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
@@ -70,10 +69,6 @@ from cca.model import (
 )
 
 SYNTHETIC = "<synthetic>"
-
-LONGEST_RESULT = 20_000
-"""Characters. A longer one, told to a process that waits for it, is counted by the API, or saved to a file in place of
-being told."""
 
 STOP_REASONS: Mapping[str, StopReason] = {
     "end_turn": "end_turn",
@@ -127,7 +122,7 @@ class Refused:
 
 @frozen
 class Called:
-    """The answer ended with calls of tools that are on offer. The program goes on when it has their results."""
+    """The answer ended with calls that the program waits for. It goes on when it has their results."""
 
     id: str
     calls: frozenset[str]
@@ -167,13 +162,12 @@ class Dialogue:
     _batches: deque[bytes] = field(factory=deque, init=False)
     _retry_after: float | None = field(default=None, init=False)
     _cost_before: float | None = field(default=0.0, init=False)
-    _named: dict[str, str] = field(factory=dict, init=False)
-    _requests: dict[str, ToolRequest] = field(factory=dict, init=False)
-    _results: dict[str, ToolResult] = field(factory=dict, init=False)
     _form: Form = field(init=False)
+    _calls: Calls = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._form = Form(self.conversation)
+        self._calls = Calls(frozenset(tool.name for tool in self.conversation.tools))
 
     def open(self) -> bytes:
         """Return what to write first."""
@@ -182,19 +176,18 @@ class Dialogue:
 
     def takes(self, turn: Turn) -> bool:
         """Whether ``turn`` is the results of the ``calls``, and such that they reach the model as they are here."""
-        results = [part for part in turn.content if isinstance(part, ToolResult) and _is_plain(part)]
+        results = [part for part in turn.content if isinstance(part, ToolResult) and is_plain(part)]
         return len(results) == len(turn.content) and {result.tool_use_id for result in results} == self.calls
 
-    def resume(self, conversation: Conversation) -> bytes:
+    def resume(self, conversation: Conversation, began_at: float) -> bytes:
         """Return what answers the ``calls`` with the results that end ``conversation``, as far as it was asked for."""
         assert isinstance(self.phase, Called), "there are calls to answer"
         *_, last = conversation.turns
-        self.conversation = conversation
-        self._results = {part.tool_use_id: part for part in last.content if isinstance(part, ToolResult)}
+        self.conversation, self.began_at, self._retry_after = conversation, began_at, None
         # What it costs is counted for all answers of the process.
         self._cost_before = None
         self.phase = Answering(self.phase.id)
-        return b"".join(self._answered(request) for request in list(self._requests.values()))
+        return self._calls.answer(part for part in last.content if isinstance(part, ToolResult))
 
     @property
     def calls(self) -> frozenset[str]:
@@ -232,11 +225,9 @@ class Dialogue:
                 return self.fail(UpstreamFailed(f"Claude Code ended ({how}) before its answer was complete."))
 
     def _heard(self, line: Line) -> Step:
-        if isinstance(line, ToolRequest):
-            self._requests[line.tool_use_id] = line
         if isinstance(self.phase, Called):
-            # The rest of what the client has.
-            return Step()
+            # The rest of what the client has, and what the program wants of it.
+            return Step(write=self._calls.requested(line)) if isinstance(line, ToolRequest) else Step()
         if isinstance(self.phase, Spoken) and _ends(self.phase.message, line):
             return self._spoken(self.phase.message, self.phase.message.stop_reason, None)
         match line:
@@ -263,7 +254,7 @@ class Dialogue:
             case Compacted():
                 return self._fail(too_long("Claude Code began to summarize it"))
             case ToolRequest():
-                return Step(write=self._answered(line))
+                return Step(write=self._calls.requested(line))
             case Onward():
                 return Step()
             case Ignored():
@@ -279,7 +270,7 @@ class Dialogue:
         return batch
 
     def _begin(self, line: MessageStart) -> Step:
-        self._named.clear()
+        self._calls.begin()
         match self.phase:
             case Saying() | Refused(cut=True):
                 return self._fail(_broke_off())
@@ -292,8 +283,7 @@ class Dialogue:
 
     def _pass_on(self, line: Piece) -> Step:
         events = tuple(self._passed_on(line))
-        if isinstance(line, BlockStart) and line.kind == "tool_use":
-            self._named[line.id] = line.name
+        self._calls.note(line)
         if not events:
             return Step()
         match self.phase:
@@ -320,14 +310,10 @@ class Dialogue:
             case _:
                 return self._fail(UpstreamFailed("Claude Code ended an answer that it had not begun."))
         step = self._finish(opening, line.stop_reason, line.stop_sequence, usage_of(start.usage, line.usage))
-        if line.stop_reason == "tool_use" and self._offered():
-            self.phase = Called(start.id, frozenset(self._named))
+        awaited = self._calls.awaited
+        if line.stop_reason == "tool_use" and awaited:
+            self.phase = Called(start.id, awaited)
         return step
-
-    def _offered(self) -> bool:
-        """Whether all tools that were called are on offer. What is not, the program answers itself, and goes on."""
-        offered = {tool.name for tool in self.conversation.tools}
-        return bool(self._named) and offered.issuperset(self._named.values())
 
     def _whole(self, line: WholeMessage) -> Step:
         if line.model == SYNTHETIC:
@@ -369,15 +355,6 @@ class Dialogue:
         if line.total_cost is None or self._cost_before is None:
             return None
         return max(0.0, line.total_cost - self._cost_before)
-
-    def _answered(self, request: ToolRequest) -> bytes:
-        """Return the result of a call; nothing, if it is not here."""
-        result = self._results.pop(request.tool_use_id, None)
-        if result is None:
-            return b""
-        del self._requests[request.tool_use_id]
-        texts = [part.text for part in result.content if isinstance(part, Text)]
-        return frames.tool_result(request.request_id, request.call, texts)
 
     def _failure(self, line: TurnResult, kind: str | None, said: str) -> CcaError:
         if line.terminal_reason in CONTEXT_LIMITS:
@@ -426,13 +403,6 @@ class Dialogue:
     def _fail(self, error: CcaError) -> Step:
         self.phase = Over()
         return Step(events=(Failed(error),))
-
-
-def _is_plain(result: ToolResult) -> bool:
-    """Whether the program passes a result on unchanged: it has words of its own for one that is empty, or too long."""
-    texts = [part.text for part in result.content if isinstance(part, Text) and part.text.strip()]
-    size = sum(len(text) for text in texts)
-    return not result.is_error and len(texts) == len(result.content) and 0 < size <= LONGEST_RESULT
 
 
 def _ends(message: WholeMessage, line: Line) -> bool:

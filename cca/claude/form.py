@@ -6,7 +6,7 @@ the program itself has for this: it turns "5" into 5 before it looks, and is not
 drafts. Either way the whole text is checked at its end.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import orjson
@@ -23,6 +23,7 @@ from cca.model import (
     Tool,
     ToolCallDelta,
     ToolCallStarted,
+    ToolUse,
 )
 from cca.schemas.check import TooMuch, violation
 from cca.schemas.subset import held, size_of
@@ -52,12 +53,21 @@ def schema_of(conversation: Conversation) -> Json:
 
 
 def tools_of(conversation: Conversation) -> tuple[Tool, ...]:
-    """Return the tools that the model may call, and the one for its answer where there is one."""
+    """Return the tools that the model may call, and the one for its answer where there is one.
+
+    Where it may call none, there are those that it called before.
+    """
     if way_of(conversation) != "tool":
-        return conversation.tools
+        return conversation.tools or tuple(Tool(name, "", {"type": "object"}) for name in _called(conversation))
     # No call of another is wanted, but a history with calls needs tools beside it.
     offered = () if conversation.tool_choice.kind == "none" else conversation.tools
     return (*offered, Tool(answer_name(conversation), DESCRIPTION, {"type": "object", **schema_of(conversation)}))
+
+
+def _called(conversation: Conversation) -> Iterable[str]:
+    """Return the names of what was called, each once: Claude's API takes no calls in a history without any tools."""
+    parts = (part for turn in conversation.turns for part in turn.content)
+    return dict.fromkeys(part.name for part in parts if isinstance(part, ToolUse))
 
 
 def may_end_by_itself(conversation: Conversation) -> bool:
@@ -78,7 +88,8 @@ def answer_name(conversation: Conversation) -> str:
 def choice_of(conversation: Conversation) -> Mapping[str, Json] | None:
     """Return the API's ``tool_choice``; nothing, where it is as it would be without."""
     tools, choice = tools_of(conversation), conversation.tool_choice
-    said: dict[str, Json] = {"type": choice.kind}
+    # What was called before, and is offered no more, is not to be called again.
+    said: dict[str, Json] = {"type": choice.kind if conversation.tools else "none"}
     if choice.kind == "tool":
         said["name"] = choice.name
     if way_of(conversation) == "tool":
@@ -133,6 +144,8 @@ class Form:
             case ToolCallDelta(piece) if self._open == "answer":
                 self._text.append(piece)
                 yield TextDelta(piece)
+            case ToolCallStarted(_, name) if self._schema is not None and not self._is_offered(name):
+                self._open = "again"
             case ToolCallDelta() if self._open == "again":
                 pass
             case ToolCallStarted():
@@ -146,8 +159,12 @@ class Form:
 
     def end(self, finished: Finished) -> Iterator[Finished | TextDelta | Failed]:
         """Yield the end of an answer. One that is not of its schema has failed."""
+        whole = finished.stop_reason in WHOLE
         called = self._called and finished.stop_reason == "tool_use"
-        if self._schema is None or called or finished.stop_reason not in WHOLE:
+        if self._schema is None or not whole or (called and not self._answered):
+            if not whole and not self._answered and self._aside:
+                # Why it refuses, or as far as it came.
+                yield TextDelta("".join(self._aside))
             yield finished
             return
         rest = self._unsaid()
@@ -159,8 +176,11 @@ class Form:
             return
         if rest:
             yield TextDelta(rest)
-        stopped = "end_turn" if finished.stop_reason == "tool_use" else finished.stop_reason
+        stopped = "end_turn" if finished.stop_reason == "tool_use" and not called else finished.stop_reason
         yield Finished(stopped, finished.stop_sequence, finished.usage, finished.cost)
+
+    def _is_offered(self, name: str) -> bool:
+        return any(tool.name == name for tool in self.conversation.tools)
 
     def _unsaid(self) -> str:
         """Return what is the answer, and was not passed on: an empty object, or words that are its JSON."""

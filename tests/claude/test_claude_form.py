@@ -12,6 +12,7 @@ from cca.claude.dialogue import Dialogue
 from cca.claude.form import ANSWER, answer_name, choice_of, may_end_by_itself, strict_tools, tools_of, way_of
 from cca.errors import UpstreamFailed
 from cca.model import (
+    AssistantTurn,
     Conversation,
     Event,
     Failed,
@@ -27,6 +28,8 @@ from cca.model import (
     ToolCallDelta,
     ToolCallStarted,
     ToolChoice,
+    ToolResult,
+    ToolUse,
     UserTurn,
 )
 
@@ -46,6 +49,10 @@ BY_API = evolve(PLAIN, output_schema=CITY)
 BY_TOOL = evolve(PLAIN, output_schema=LONG_CITY)
 OF_ANY = evolve(PLAIN, output_schema=ANY_OBJECT)
 WITH_TOOLS = evolve(BY_TOOL, tools=(WEATHER,))
+
+USES = tuple(ToolUse(f"call_{number}", name, {}) for number, name in enumerate("fgf"))
+RESULTS = tuple(ToolResult(use.id, ()) for use in USES)
+HAVING_CALLED = evolve(PLAIN, turns=(*PLAIN.turns, AssistantTurn(USES), UserTurn(RESULTS)))
 
 THINKING = Sampling(effort="high")
 FORCED = ToolChoice("tool", "get_weather")
@@ -102,6 +109,22 @@ ANSWER_ALONE = {"type": "tool", "name": ANSWER}
         ),
         pytest.param(evolve(PLAIN, tool_choice=ToolChoice("none", parallel=False)), [], None, id="none of none"),
         pytest.param(evolve(BY_API, tools=(WEATHER,)), ["get_weather"], None, id="the API's own format"),
+        pytest.param(HAVING_CALLED, ["f", "g"], {"type": "none"}, id="none, and calls in the history"),
+        pytest.param(
+            evolve(HAVING_CALLED, tools=(WEATHER,)), ["get_weather"], None, id="another, and calls in the history"
+        ),
+        pytest.param(
+            evolve(HAVING_CALLED, output_schema=CITY),
+            ["f", "g"],
+            {"type": "none"},
+            id="the API's own format, after calls",
+        ),
+        pytest.param(
+            evolve(HAVING_CALLED, output_schema=LONG_CITY),
+            [ANSWER],
+            ANSWER_ALONE,
+            id="a tool for the answer, after calls",
+        ),
         pytest.param(BY_TOOL, [ANSWER], ANSWER_ALONE, id="a tool for the answer"),
         pytest.param(evolve(BY_TOOL, sampling=THINKING), [ANSWER], None, id="thinking, so that nothing is forced"),
         pytest.param(evolve(BY_TOOL, sampling=Sampling(thinking=True)), [ANSWER], None, id="thinking by its switch"),
@@ -135,6 +158,10 @@ def test_what_the_model_may_call_and_must(conversation: Conversation, names: lis
 def test_the_tool_for_the_answer_has_its_schema_with_the_type_that_the_api_needs() -> None:
     [tool] = tools_of(evolve(PLAIN, output_schema={"$schema": "x", "$ref": "#/$defs/a", "$defs": {"a": ANY_OBJECT}}))
     assert tool.input_schema == {"type": "object", "$ref": "#/$defs/a", "$defs": {"a": ANY_OBJECT}}
+
+
+def test_what_was_called_before_is_there_without_a_word_about_it() -> None:
+    assert tools_of(HAVING_CALLED) == (Tool("f", "", ANY_OBJECT), Tool("g", "", ANY_OBJECT))
 
 
 def test_its_name_is_none_of_the_clients() -> None:
@@ -328,7 +355,10 @@ NO_JSON = "it is not JSON"
             id="a limit is told of arguments",
         ),
         pytest.param(
-            BY_TOOL, [text("I can't."), message_delta("refusal")], [("end", "refusal")], id="a refusal of it, too"
+            BY_TOOL,
+            [text("I can't."), message_delta("refusal")],
+            ["I can't.", ("end", "refusal")],
+            id="a refusal of it, too",
         ),
         pytest.param(
             BY_TOOL,
@@ -353,6 +383,24 @@ NO_JSON = "it is not JSON"
             [opens(), piece('{"city":"Rome"}'), opens("get_weather", "t2"), piece("{}"), message_delta("tool_use")],
             ['{"city":"Rome"}', ("call", "get_weather"), ("input", "{}"), ("end", "tool_use")],
             id="a call after an answer is to be made",
+        ),
+        pytest.param(
+            WITH_TOOLS,
+            [opens(), piece('{"city":"Os"}'), opens("get_weather", "t2"), piece("{}"), message_delta("tool_use")],
+            ['{"city":"Os"}', ("call", "get_weather"), ("input", "{}"), failed(SHORT)],
+            id="which makes an answer of another schema no success",
+        ),
+        pytest.param(
+            BY_TOOL,
+            [opens(), piece('{"city":"Rome"}'), opens("zzz", "t2"), piece("{}"), message_delta("tool_use")],
+            ['{"city":"Rome"}', ("end", "end_turn")],
+            id="a call of what is not on offer is none",
+        ),
+        pytest.param(
+            BY_TOOL,
+            [opens("zzz"), piece("{}"), message_delta("tool_use")],
+            [failed(NO_JSON)],
+            id="and no answer",
         ),
         pytest.param(
             evolve(BY_TOOL, tools=(Tool(ANSWER, "", CITY),)),

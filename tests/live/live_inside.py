@@ -51,7 +51,7 @@ class Watched:
     @asynccontextmanager
     async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
         self.opened += 1
-        async with self.inner.start() as process:
+        async with self.inner.start(conversation) as process:
             match conversation.turns[0].content[0]:
                 case Text(text):
                     self.of[text.partition(" ")[0]] = process.popen.pid
