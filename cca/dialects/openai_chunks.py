@@ -28,9 +28,10 @@ class Chunks:
     _model: str = field(default="", init=False)
     _usages: dict[int, Usage] = field(factory=dict, init=False)
 
-    def begin(self, model: str) -> None:
-        """Take the model's name: the one of the first choice is that of all."""
-        self._model = self._model or model
+    def begin(self, model: str) -> bool:
+        """Return whether it is the first choice that starts. Its model's name is that of all."""
+        first, self._model = not self._model, self._model or model
+        return first
 
     def chunk(self, choice: Json) -> Frame:
         usage = {"usage": None} if self.ask.include_usage else {}

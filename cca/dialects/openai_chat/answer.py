@@ -50,8 +50,8 @@ class ChunkEncoder:
         choice = told.choice
         match told.event:
             case Started(_, model):
-                self._chunks.begin(model)
-                yield self._chunk(choice, {"role": "assistant", "content": ""})
+                if self._chunks.begin(model):
+                    yield from self._roles()
             case TextDelta(text):
                 yield self._chunk(choice, {"content": text})
             case ThinkingDelta(text):
@@ -68,6 +68,11 @@ class ChunkEncoder:
                 yield failure(error)
             case _:
                 assert_never(told.event)
+
+    def _roles(self) -> Iterator[Frame]:
+        # Of all choices at once, in their order: openai-python takes them in as they come, and finds them by position.
+        for choice in range(len(self.ask.conversations)):
+            yield self._chunk(choice, {"role": "assistant", "content": ""})
 
     def _call(self, choice: int, function: Json, beside: Json) -> Iterator[Frame]:
         index = self._calls[choice] - 1
