@@ -15,6 +15,7 @@ from cca.errors import BadRequest
 from cca.message import Called, Message
 from cca.model import Conversation, Event, Failed, Finished, Json, ToolCallDelta, UserTurn
 from cca.prices import Prices
+from cca.schemas.keywords import fault_in
 from cca.store.turns import Answered, Role, answer_row, user_rows
 
 
@@ -50,6 +51,9 @@ def _conversation(request: Json) -> Conversation:
 
 def _replayed(transcript: Transcript, conversation: Conversation, prices: Prices) -> tuple[Message, Answered]:
     """Return the answer that the real dialogue makes of the recorded lines."""
+    fault = None if conversation.output_schema is None else fault_in(conversation.output_schema)
+    if fault is not None:
+        raise UnreadableArchive(f"its request would be refused: The answer cannot be held to its schema: {fault}")
     dialogue = Dialogue(conversation, began_at=0.0)
     try:
         dialogue.open()

@@ -27,7 +27,6 @@ from cca.model import (
     UserPart,
     UserTurn,
 )
-from cca.schemas.keywords import fault_in
 
 Block = Mapping[str, Json]
 
@@ -38,9 +37,9 @@ INITIALIZE, SETTINGS = "initialize", "settings"
 def script(conversation: Conversation) -> list[bytes]:
     """Return what to write, a batch an item. The last batch ends with the turn that is to be answered.
 
-    Raise ``BadRequest`` for a schema that no answer can be held to, and for JSON that is nested too deep.
+    Raise ``BadRequest`` for JSON that is nested too deep.
     """
-    _refuse_unusable(conversation)
+    _refuse_deep(conversation)
     batches: list[bytes] = []
     batch = b"".join(_control_requests(conversation))
     last = len(conversation.turns) - 1
@@ -78,14 +77,15 @@ def extra_body(conversation: Conversation) -> dict[str, Json]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _refuse_unusable(conversation: Conversation) -> None:
+def _refuse_deep(conversation: Conversation) -> None:
     if any(too_deep(tool.input_schema) for tool in conversation.tools):
         raise BadRequest(f"A tool's schema is nested deeper than {DEPTH_LIMIT} levels.", code="invalid_value")
     parts = (part for turn in conversation.turns for part in turn.content)
     if any(isinstance(part, ToolUse) and too_deep(part.input) for part in parts):
         raise BadRequest(f"The input of a call is nested deeper than {DEPTH_LIMIT} levels.", code="invalid_value")
-    if conversation.output_schema is not None and (fault := fault_in(conversation.output_schema)):
-        raise BadRequest(f"The answer cannot be held to its schema: {fault}.", code="invalid_value")
+    # Whether an answer can be held to it, which takes longer, was asked where it came in.
+    if too_deep(conversation.output_schema):
+        raise BadRequest(f"The answer's schema is nested deeper than {DEPTH_LIMIT} levels.", code="invalid_value")
 
 
 def user_blocks(content: Iterable[UserPart]) -> list[Block]:

@@ -8,7 +8,6 @@ import pytest
 from cca.claude.form import DESCRIPTION
 from cca.claude.launch import Directories, launch
 from cca.claude.script import script
-from cca.errors import BadRequest
 from cca.model import (
     AssistantTurn,
     Conversation,
@@ -245,11 +244,6 @@ def test_tools_go_in_twice_once_to_be_called_and_once_as_the_client_wrote_them()
 def offered(conversation: Conversation) -> list[str]:
     [[initialize, *_]] = batches(conversation)
     return [tool["name"] for tool in initialize["request"]["sdkMcpServerManifests"]["c"]["toolsListResult"]["tools"]]
-
-
-def test_a_schema_that_is_none_is_refused() -> None:
-    with pytest.raises(BadRequest, match="cannot be held to its schema: its type must be one of JSON's types"):
-        script(Conversation("haiku", (user("a"),), output_schema={"type": "strin"}))
 
 
 def test_with_tools_the_program_is_told_not_to_speak_of_commits() -> None:
