@@ -1,7 +1,8 @@
 """The tool calls of an answer: whether the program waits for their results, and what it is told of these.
 
 It waits for calls of tools that are on offer, whose arguments it can read. Any other call it answers itself, in words
-of its own, and asks the model again. What is told to it here must reach the model as it would from a history.
+of its own, and asks the model again. What is told to it must reach the model as it would from a history: where it would
+not, no process waits.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,9 @@ from cca.model import Json, Text, ToolResult
 LONGEST_RESULT = 20_000
 """Characters. A longer one, told to a process that waits for it, is counted by the API, or saved to a file in place of
 being told."""
+
+MOST_CALLS = 3
+"""The results of more calls the program passes on in another order: those of the fourth and on first."""
 
 LOST = "__proto__"
 """The key that is gone from arguments by the time the program tells the API of them."""
@@ -49,8 +53,8 @@ class Calls:
 
     @property
     def awaited(self) -> frozenset[str]:
-        """The ids of the calls whose results the program waits for: all of them, or none."""
-        if not self.offered.issuperset(self._names.values()):
+        """The ids of the calls whose results it waits for, and passes on as they are: all of them, or none."""
+        if len(self._names) > MOST_CALLS or not self.offered.issuperset(self._names.values()):
             return frozenset()
         if not all(_is_read("".join(pieces)) for pieces in self._pieces.values()):
             return frozenset()

@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+import trio
 from live_cli import asked, turns
 from live_inside import Inside, open_inside, until
 
@@ -90,6 +91,14 @@ async def test_a_loop_of_several_steps_is_one_process(fields: Json) -> None:
     assert "Done." in last["content"]
 
 
+async def test_a_process_that_would_lose_a_part_of_its_call_is_killed() -> None:
+    async with open_inside() as server:
+        question = {"role": "user", "content": '[[call get_weather {"city": "Rome", "__proto__": {"a": 1}}]]'}
+        await ask(server, question)
+        await trio.sleep(0.5)
+        assert (len(asked(server.model)), server.service.parking.parked) == (1, 0)
+
+
 async def test_when_the_process_that_waited_is_gone_a_fresh_one_answers() -> None:
     async with open_inside() as server:
         answer = await ask(server, QUESTION)
@@ -106,3 +115,21 @@ async def test_none_is_left_at_the_servers_end() -> None:
         assert server.service.parking.parked == 1
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(("count", "processes"), [(3, 1), (4, 2)])
+async def test_results_come_in_the_order_of_the_calls(count: int, processes: int) -> None:
+    """Of more than three, a process that waits would tell them in another: a fresh one answers these."""
+    cities = [f"City{number}" for number in range(count)]
+    calls = " ".join(f'[[call get_weather {{"city": "{city}"}}]]' for city in cities)
+    question = {"role": "user", "content": calls}
+    async with open_inside() as server:
+        answer = await ask(server, question)
+        assert len(answer["tool_calls"]) == count
+        followed = [question, answer]
+        for number, call in enumerate(answer["tool_calls"]):
+            followed.append({"role": "tool", "tool_call_id": call["id"], "content": f"{number} degrees"})
+        await ask(server, *followed)
+        assert server.backend.opened == processes
+        results = turns(asked(server.model)[-1])[-1][1]
+    assert [block["content"][0]["text"] for block in results] == [f"{number} degrees" for number in range(count)]
