@@ -93,6 +93,13 @@ def _tool_pairs(body: Json) -> str | None:
     return None
 
 
+def _tools_of_calls(body: Json) -> str | None:
+    kinds = {block["type"] for message in body["messages"] for block in blocks_of(message)}
+    if body.get("tools") or not kinds & {"tool_use", "tool_result"}:
+        return None
+    return "Requests which include `tool_use` or `tool_result` blocks must define tools"
+
+
 def _cache_marks(body: Json) -> str | None:
     found = sum(1 for part in _markable(body) if part.get("cache_control"))
     if found <= MOST_CACHE_MARKS:
@@ -150,6 +157,7 @@ CHECKS: tuple[Check, ...] = (
     _first_turn,
     _empty_text,
     _tool_pairs,
+    _tools_of_calls,
     _cache_marks,
     _forced_while_thinking,
     _clearing_no_thinking,

@@ -83,6 +83,19 @@ async def test_a_choice_arrives_and_one_that_is_forced_without_thinking(choice: 
     assert [tool["name"] for tool in request["tools"]] == ["get_weather"]
 
 
+async def test_calls_of_tools_that_are_offered_no_more_arrive_with_those_and_none_may_be_called() -> None:
+    """Without any, the API refuses them."""
+    calls = AssistantTurn((ToolUse("call_1", "get_weather", {"city": "Oslo"}), ToolUse("call_2", "Bash", {})))
+    results = UserTurn((ToolResult("call_1", (Text("5 degrees"),)), ToolResult("call_2", ())))
+    request = await request_for(Conversation("haiku", (user("hello"), calls, results)))
+    assert [unmarked(tool) for tool in request["tools"]] == [
+        {"name": name, "description": "", "input_schema": OPEN} for name in ("get_weather", "Bash")
+    ]
+    assert request["tool_choice"] == {"type": "none"}
+    [_, (_, made), _] = turns(request)
+    assert [block["name"] for block in made] == ["get_weather", "Bash"]
+
+
 async def test_a_strict_tool_is_so_in_the_request() -> None:
     request = await request_for(evolve(prompt("hello"), tools=(evolve(WEATHER, strict=True),)))
     assert unmarked(request["tools"][0])["strict"] is True

@@ -82,6 +82,12 @@ CHOICES = (
         account=True,
     ),
     Case(
+        "no_tools_any_more",
+        "Calls in a history stay where no tool is offered any more: those that were called are, and none may be.",
+        Conversation(MODEL, (*ASKED_WEATHER, WEATHER_RESULTS)),
+        account=True,
+    ),
+    Case(
         "one_call",
         "One call at a time, where two would be made.",
         Conversation(
