@@ -10,6 +10,8 @@ from cca.model import ModelEntry
 
 _CLAUDE = re.compile(r"claude-[A-Za-z0-9._:@/\-]{1,200}(\[1m\])?", re.ASCII)
 
+_WILD = re.compile(r"[*?\[]")
+
 
 @frozen
 class Catalogue:
@@ -31,6 +33,11 @@ class Catalogue:
             param="model",
             code="model_not_found",
         )
+
+    @property
+    def renamed(self) -> tuple[str, ...]:
+        """The names in place of which another model answers, as far as they are written out."""
+        return tuple(pattern for pattern, _ in self.patterns if not _WILD.search(pattern))
 
     def entry(self, name: str) -> ModelEntry | None:
         """Return what is known of an alias or an id."""

@@ -59,6 +59,11 @@ def test_the_first_pattern_that_matches_counts_and_letters_are_compared_as_they_
         catalogue.resolve("A")
 
 
+def test_names_that_are_no_patterns_can_be_listed() -> None:
+    catalogue = Catalogue((), patterns_of(("gpt-4o=sonnet", "gpt-*=haiku", "o?=haiku", "[xy]=haiku")))
+    assert catalogue.renamed == ("gpt-4o",)
+
+
 @pytest.mark.parametrize(
     ("name", "entry"),
     [("haiku", HAIKU), ("claude-haiku-5-5", HAIKU), ("default", DEFAULT), ("gpt-4o", None), ("", None)],

@@ -48,9 +48,9 @@ def model_object(entry_id: str) -> Json:
     return {"id": entry_id, "object": "model", "created": MODELS_CREATED, "owned_by": "anthropic"}
 
 
-def models_list(entries: Iterable[ModelEntry]) -> Json:
-    """Return the list of models: each alias that Claude Code knows, and each id that one stands for."""
-    names = dict.fromkeys(name for entry in entries for name in (entry.alias, entry.id))
+def models_list(entries: Iterable[ModelEntry], renamed: Iterable[str] = ()) -> Json:
+    """Return the list of models: each alias that Claude Code knows, each id that one stands for, and other names."""
+    names = dict.fromkeys((*(name for entry in entries for name in (entry.alias, entry.id)), *renamed))
     return {"object": "list", "data": [model_object(name) for name in names]}
 
 

@@ -159,7 +159,8 @@ async def _health() -> Response:
 
 
 async def _models() -> Response:
-    return as_json(models_list(_app().service.catalogue.entries))
+    catalogue = _app().service.catalogue
+    return as_json(models_list(catalogue.entries, catalogue.renamed))
 
 
 async def _answer(dialect: Dialect) -> Response:

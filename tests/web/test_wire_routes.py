@@ -30,6 +30,13 @@ async def test_models_are_the_aliases_and_ids_that_the_cli_lists(autojump_clock:
     assert listed["data"][0] == {"id": "sonnet", "object": "model", "created": 0, "owned_by": "anthropic"}
 
 
+async def test_names_that_stand_for_a_model_are_listed_too(autojump_clock: MockClock) -> None:
+    async with serving(models=("gpt-4o=sonnet", "gpt-*=haiku")) as server:
+        listed = (await server.ask(get("/v1/models"))).json["data"]
+        assert [entry["id"] for entry in listed if "gpt" in entry["id"]] == ["gpt-4o"]
+        assert (await server.ask(get("/v1/models/gpt-4o"))).json == listed[-1]
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
