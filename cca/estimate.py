@@ -1,6 +1,7 @@
 """How many tokens a conversation is, roughly: what a limit sets aside before the model has counted them."""
 
 from collections.abc import Iterator
+from math import ceil
 from typing import assert_never
 
 import orjson
@@ -34,7 +35,7 @@ def estimated_tokens(conversation: Conversation) -> int:
             tokens += part
         else:
             size += len(part.encode())
-    return size // BYTES_PER_TOKEN + tokens + (conversation.sampling.max_tokens or 0)
+    return ceil(size / BYTES_PER_TOKEN) + tokens + (conversation.sampling.max_tokens or 0)
 
 
 def _parts(turns: tuple[Turn, ...]) -> Iterator[str | int]:

@@ -1,5 +1,7 @@
 """About how many tokens a conversation is: what a limit sets aside before anybody has counted."""
 
+from math import ceil
+
 import pytest
 
 from cca.estimate import BYTES_PER_TOKEN, IMAGE_TOKENS, PAGE_BYTES, PAGE_TOKENS, estimated_tokens
@@ -32,7 +34,7 @@ IMAGE = Image("image/png", "iVBORw0" * 100_000)
         pytest.param((), 0, id="nothing"),
         pytest.param((UserTurn((Text(TEN), Text(TEN))), AssistantTurn((Text(TEN),))), 30, id="texts"),
         pytest.param((UserTurn((Text("ж" * 20),)),), 10, id="other scripts, by their bytes"),
-        pytest.param((UserTurn((Text("abc"),)),), 0, id="less than one"),
+        pytest.param((UserTurn((Text("abc"),)),), 1, id="less than one"),
         pytest.param((UserTurn((IMAGE, Text(TEN), IMAGE)),), 2 * IMAGE_TOKENS + 10, id="images, whatever their size"),
         pytest.param((UserTurn((Document("text/plain", text=TEN),)),), 10, id="a document of text"),
         pytest.param((UserTurn((Document("application/pdf", data=TEN),)),), PAGE_TOKENS, id="a small PDF, as a page"),
@@ -57,4 +59,4 @@ def test_the_system_prompt_the_tools_and_what_may_come_out_count_too() -> None:
         output_schema={"type": "a"} | {"b": "c"},
     )
     assert len('{"type":"a","b":"c"}') == 20
-    assert estimated_tokens(conversation) == 10 + 20 + (20 + 10 + 20 + 20) // BYTES_PER_TOKEN + 1000
+    assert estimated_tokens(conversation) == 10 + 20 + ceil((20 + 10 + 20 + 20) / BYTES_PER_TOKEN) + 1000

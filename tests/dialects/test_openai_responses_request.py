@@ -11,6 +11,7 @@ from cca.dialects.openai_responses.request import decode
 from cca.dialects.openai_responses.resource import input_tokens
 from cca.errors import BadRequest, NotFound
 from cca.model import Sampling, Tool, ToolChoice
+from cca.wire import ARRAY_LIMIT
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 FORMAT = {"type": "json_schema", "name": "n", "schema": SCHEMA}
@@ -346,6 +347,29 @@ def test_an_input_is_listed_in_one_shape_and_with_ids() -> None:
         {**call("c"), "status": "completed", "id": "fc_x_in3"},
         {**output("c", "1"), "status": "completed", "id": "fco_x_in4"},
     ]
+
+
+def test_ids_that_are_sent_twice_are_told_apart() -> None:
+    given = [message("user", "A", id="msg_same"), message("user", "B", id="msg_same")]
+    assert [each["id"] for each in identified(ask(given).keeping.input, "x")] == ["msg_same", "msg_x_in1"]
+
+
+def test_a_choice_in_a_choice_is_none() -> None:
+    """It would be looked at once more for each that is in it."""
+    inner = {"type": "allowed_tools", "mode": "auto", "tools": [namespace("mcp__s__")]}
+    asked = conversation(tools=BOTH, tool_choice={"type": "allowed_tools", "mode": "auto", "tools": [inner]})
+    assert asked.tools == ()
+
+
+def test_a_choice_of_many_is_refused_before_it_is_looked_at() -> None:
+    listed = [{"type": "function", "name": "f"}] * (ARRAY_LIMIT + 1)
+    with pytest.raises(BadRequest, match=r"tool_choice.tools has 100,001 items") as refused:
+        ask(tools=BOTH, tool_choice={"type": "allowed_tools", "mode": "auto", "tools": listed})
+    assert refused.value.param == "tool_choice.tools"
+
+
+def test_a_beginning_of_a_token_is_one() -> None:
+    assert input_tokens(conversation("abc"))["input_tokens"] == 1
 
 
 def test_tokens_of_an_input_are_estimated_without_those_that_may_come_out() -> None:

@@ -80,6 +80,7 @@ class Reasoning(Body):
     """What the model thought once: ours, come back. It is dropped without a word, as Claude Code would drop it."""
 
     type: str
+    id: str | None = None
 
 
 @frozen(kw_only=True)

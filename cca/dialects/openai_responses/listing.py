@@ -23,11 +23,18 @@ def listed(given: Json) -> tuple[Json, ...]:
 
 
 def identified(items: Iterable[Json], answer: str) -> tuple[Json, ...]:
-    """Return listed items of the answer of that stamp with ids of their own, where they have none."""
-    return tuple(
-        {**item, "id": item.get("id") or f"{PREFIXES[item['type']]}_{answer}_in{position}"}
-        for position, item in enumerate(items)
-    )
+    """Return listed items of the answer of that stamp, each with an id that no other has: its own, where it can be."""
+    given: set[Json] = set()
+    found = []
+    for position, item in enumerate(items):
+        own = item.get("id")
+        found.append(item if own and own not in given else {**item, "id": _made(item, answer, position)})
+        given.add(own)
+    return tuple(found)
+
+
+def _made(item: Mapping[str, Json], answer: str, position: int) -> str:
+    return f"{PREFIXES[item['type']]}_{answer}_in{position}"
 
 
 def _item(item: Mapping[str, Json]) -> Json:

@@ -7,7 +7,9 @@ from attrs import evolve, frozen
 from cca.dialects.openai_responses.body import FunctionTool, NamespaceTool, ResponsesRequest, UnknownTool
 from cca.dialects.openai_responses.routes import Route, routes_of
 from cca.dialects.openai_tools import chosen, function_tool, offered
+from cca.errors import BadRequest
 from cca.model import Json, Tool, ToolChoice
+from cca.wire import ARRAY_LIMIT
 
 
 @frozen
@@ -69,10 +71,20 @@ def _echo(tool: FunctionTool | NamespaceTool) -> Json:
 def _flat(choice: Json, given: tuple[Json, ...]) -> Json:
     """Return a choice with the names that the model knows functions by. A namespace is all of its functions."""
     match choice:
+        case {"type": "allowed_tools", "tools": list(listed)}:
+            if len(listed) > ARRAY_LIMIT:
+                path = "tool_choice.tools"
+                text = f"{path} has {len(listed):,} items, and may have {ARRAY_LIMIT:,}."
+                raise BadRequest(text, param=path, code="invalid_value")
+            return {**choice, "tools": [*_allowed(listed, given)]}
+        case _:
+            return _function_flat(choice)
+
+
+def _function_flat(choice: Json) -> Json:
+    match choice:
         case {"type": "function", "name": str(name), "namespace": str(namespace)}:
             return {"type": "function", "name": Route(name, namespace).flat}
-        case {"type": "allowed_tools", "tools": list(listed)}:
-            return {**choice, "tools": [*_allowed(listed, given)]}
         case _:
             return choice
 
@@ -90,4 +102,4 @@ def _allowed(listed: list[Json], given: tuple[Json, ...]) -> Iterator[Json]:
             case {"type": "namespace"}:
                 yield {**each, "type": "function"}
             case _:
-                yield _flat(each, given)
+                yield _function_flat(each)
