@@ -29,6 +29,10 @@ class Image:
     url: str | None = None
 
 
+NO_CONTENT = Text("(no content)")
+"""What Claude Code makes of a turn in which nothing is. A conversation with Claude begins with a turn of the user's."""
+
+
 @frozen
 class Document:
     """A PDF in base64, plain text in ``text``, or a ``url`` that the model's API fetches a PDF from."""

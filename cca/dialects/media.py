@@ -69,9 +69,9 @@ def document(data: str, filename: str | None, path: str) -> Document:
     return Document(text=text, title=title)
 
 
-def document_url(url: str, path: str) -> Document:
-    """Return the PDF at an address. Raise ``BadRequest`` for anything that is none."""
-    return Document(url=_address(url, path))
+def document_url(url: str, path: str, filename: str | None = None) -> Document:
+    """Return the PDF that is said to be at an address. Raise ``BadRequest`` for what is none."""
+    return Document(url=_address(url, path), title=filename or None)
 
 
 def _is_data(url: str) -> bool:

@@ -12,7 +12,7 @@ import orjson
 from attrs import asdict, frozen
 
 from cca.message import Called, Message, Said, Thought
-from cca.model import AssistantPart, AssistantTurn, Json, Turn, Usage, UserPart, UserTurn
+from cca.model import NO_CONTENT, AssistantPart, AssistantTurn, Json, Turn, Usage, UserPart, UserTurn
 from cca.model_json import model_converter
 
 Status: TypeAlias = Literal["completed", "incomplete", "undelivered"]
@@ -85,9 +85,12 @@ def turn_of(role: str, parts: Json) -> Turn:
 
 
 def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
-    """Return ``turns`` as a conversation has them: alternating, none of them empty."""
+    """Return ``turns`` as a conversation with Claude has them: alternating, none of them empty, the user's first."""
     said = (turn for turn in turns if turn.content)
-    return tuple(_join(list(neighbours)) for _, neighbours in groupby(said, type))
+    alternating = tuple(_join(list(neighbours)) for _, neighbours in groupby(said, type))
+    if alternating and isinstance(alternating[0], AssistantTurn):
+        return (UserTurn((NO_CONTENT,)), *alternating)
+    return alternating
 
 
 def _join(turns: list[Turn]) -> Turn:

@@ -4,10 +4,9 @@ The status line goes out with the first event, so that an answer which fails bef
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
 
 import trio
 from attrs import define, evolve
@@ -22,23 +21,18 @@ from cca.request import Bounding, Request, attend
 from cca.service import Service
 from cca.web import sse
 from cca.web.access import check_media_type
-from cca.web.body import as_json, has_body, read_body
+from cca.web.body import as_json, has_body, read_body, read_in_time
 from cca.web.ending import Ending
 from cca.web.references import resolved
 from cca.web.scope import request_nursery
 from cca.web.sessions import SESSION_HEADER, is_affinity, named_session
 from cca.wire import decode_json
 
-T = TypeVar("T")
-
 IGNORED_LIMIT = 2000
 """Characters of ``x-cca-ignored``: a request may name more than a client takes in a header."""
 
 NAME_LIMIT = 100
 """Characters of one name in it."""
-
-LARGE_BODY = 1_000_000
-"""Bytes from which a body is decoded in a thread: half a million messages take seconds, and others are waiting."""
 
 LAST_WORD = 0.5
 """Seconds for an answer to end when the server does, or its key: while the database is locked it may take longer."""
@@ -67,7 +61,7 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     else:
         messages = await _messages(first, arriving, len(ask.conversations))
         response = as_json(dialect.whole(ask, asked.stamp, messages))
-    response.headers.update(ignored(ask))
+    response.headers.update(ignored(ask.ignored))
     if asked.session is not None:
         response.headers[SESSION_HEADER] = asked.session
     return response
@@ -150,19 +144,12 @@ async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
     terms = Terms(service.catalogue, service.settings.choices)
     with bound() as end:
         body = await read_body()
-        large = len(body) >= LARGE_BODY
-        given = await resolved(service, dialect, await _run(large, decode_json, body))
-        ask = await _run(large, dialect.decode, given, terms)
+        given = await read_in_time(len(body), decode_json, body)
+        given, referred = await resolved(service, dialect, given)
+        ask = await read_in_time(len(body) + referred, dialect.decode, given, terms)
     if end.cancelled_caught:
         raise end.error
     return ask
-
-
-async def _run(large: bool, function: Callable[..., T], *arguments: Any) -> T:  # noqa: FBT001 - arguments follow
-    """Run a function on a body: on a large one in a thread."""
-    if large:
-        return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
-    return function(*arguments)
 
 
 async def _messages(first: Told, arriving: Arriving, choices: int) -> list[Message]:
@@ -193,12 +180,12 @@ async def _stream(first: Told, arriving: Arriving, encoder: StreamEncoder, heart
             told = await arriving.next()
 
 
-def ignored(ask: Ask) -> Mapping[str, str]:
+def ignored(sent: Iterable[str]) -> Mapping[str, str]:
     """Return the header that names what had no effect. A key of a client's own is shown only as plain ASCII."""
     names: dict[str, None] = {}
     room = IGNORED_LIMIT
-    for sent in ask.ignored:
-        name = re.sub(r"[^\x20-\x7e]|,", "?", sent[:NAME_LIMIT]).strip() or "?"
+    for each in sent:
+        name = re.sub(r"[^\x20-\x7e]|,", "?", each[:NAME_LIMIT]).strip() or "?"
         if name in names:
             continue
         room -= len(name) + len(", ")

@@ -8,18 +8,20 @@ from functools import partial
 
 import orjson
 from attrs import frozen
-from quart import Response, g
+from quart import Response, g, request
 
 from cca.dialects.openai import read_metadata
 from cca.dialects.openai_responses.conversation import Added, added, items_of_turn, system_items
+from cca.dialects.pairing import check_pairs
 from cca.errors import BadRequest, NotFound
 from cca.model import Json
 from cca.service import Service
 from cca.store import sessions
 from cca.store.database import Connection
 from cca.store.sessions import KeptTurn, Name, Said, Session
-from cca.store.turns import user_rows
-from cca.web.body import as_json
+from cca.store.turns import joined, user_rows
+from cca.web.answer import ignored
+from cca.web.body import LARGE_BODY, as_json, has_body, read_in_time
 from cca.web.paging import listed, paged
 from cca.web.sent import sent_as
 from cca.wire import Body
@@ -46,7 +48,8 @@ class NewItems(Body):
 async def create_conversation(service: Service) -> Response:
     _, sent = await sent_as(NewConversation)
     metadata = read_metadata(sent.metadata)
-    new = added(sent.items or [], first=True)
+    new = await _added([] if sent.items is None else sent.items)
+    check_pairs(joined(new.turns), new.results)
     name = Name(g.principal.owner, f"conv_{service.new_id()}")
 
     def write(connection: Connection) -> Session:
@@ -56,7 +59,9 @@ async def create_conversation(service: Service) -> Response:
         sessions.append(connection, session, _said(service, session, new))
         return _found(service, connection, name)
 
-    return as_json(conversation_object(await service.database.write(write)))
+    response = as_json(conversation_object(await service.database.write(write)))
+    response.headers.update(ignored(new.ignored))
+    return response
 
 
 async def get_conversation(service: Service, id: str) -> Response:  # noqa: A002
@@ -99,17 +104,20 @@ async def get_item(service: Service, id: str, item: str) -> Response:  # noqa: A
 async def add_items(service: Service, id: str) -> Response:  # noqa: A002
     """Add items after those that are there. It waits for its turn, as a request that is answered in it."""
     _, sent = await sent_as(NewItems)
+    new = await _added(sent.items)
 
     def write(connection: Connection) -> list[Json]:
         session = _found(service, connection, _name(id))
-        new = added(sent.items, first=not session.turns)
         sessions.append(connection, session, _said(service, session, new))
-        before, now = len(session.system), _found(service, connection, _name(id))
-        system = [*system_items(session.id, now.system)][before:]
+        now = _found(service, connection, _name(id))
+        system = [*system_items(session.id, now.system)][len(session.system) :]
         return [*system, *_of_turns(sessions.turns(connection, now, after=session.turns - 1))]
 
-    async with service.sessions.conversation(_name(id)):
-        return listed(await service.database.write(write), has_more=False)
+    async with service.sessions.conversation(_name(id)) as before:
+        check_pairs(joined((*before.history, *new.turns)), new.results)
+        response = listed(await service.database.write(write), has_more=False)
+    response.headers.update(ignored(new.ignored))
+    return response
 
 
 def conversation_object(session: Session) -> Json:
@@ -122,12 +130,19 @@ def conversation_object(session: Session) -> Json:
 
 
 async def _items(service: Service, id: str) -> list[Json]:  # noqa: A002
-    def read(connection: Connection) -> tuple[Session, list[KeptTurn]]:
-        session = _found(service, connection, _name(id))
-        return session, sessions.turns(connection, session)
+    name = _name(id)
 
-    session, turns = await service.database.read(read)
-    return [*system_items(session.id, session.system), *_of_turns(turns)]
+    def read(connection: Connection) -> list[Json]:
+        session = _found(service, connection, name)
+        return [*system_items(session.id, session.system), *_of_turns(sessions.turns(connection, session))]
+
+    return await service.database.read(read)
+
+
+async def _added(items: Json) -> Added:
+    # One that comes in pieces does not say how large it is.
+    size = request.content_length or (LARGE_BODY if has_body() else 0)
+    return await read_in_time(size, added, items)
 
 
 def _of_turns(turns: Iterable[KeptTurn]) -> list[Json]:

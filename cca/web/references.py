@@ -1,31 +1,50 @@
 """Items of stored answers in place of what a request refers to by their ids."""
 
+from collections import Counter
 from collections.abc import Mapping
 
+import orjson
 from quart import g
 
 from cca.dialects.contract import Dialect
+from cca.errors import TooLarge
 from cca.model import Json
 from cca.service import Service
 from cca.store import stored
 from cca.store.database import Connection
 
 
-async def resolved(service: Service, dialect: Dialect, given: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Return a body with the items that it refers to. Raise ``BadRequest`` for one that its sender does not have."""
+async def resolved(service: Service, dialect: Dialect, given: Mapping[str, Json]) -> tuple[Mapping[str, Json], int]:
+    """Return a body with the items that it refers to, and of how many bytes these are.
+
+    Raise ``BadRequest`` for one that its sender does not have, ``TooLarge`` for more than a body may have.
+    """
     references = dialect.references
-    named = () if references is None else references.named(given)
+    named = Counter(() if references is None else references.named(given))
     if references is None or not named:
-        return given
-    answers = {references.answer_of(item) for item in named} - {None}
+        return given, 0
+    answers = {answer: None for item in named if (answer := references.answer_of(item)) is not None}
+    limit, owner = service.settings.body_limit, g.principal.owner
 
-    def read(connection: Connection) -> dict[str, Json]:
+    def read(connection: Connection) -> tuple[dict[str, Json], int]:
         items: dict[str, Json] = {}
+        size = 0
         for answer in answers:
-            found = stored.find(connection, g.principal.owner, "response", str(answer), service.now())
-            if found is not None:
-                body, sent = stored.body_of(connection, found), stored.input_of(connection, found)
-                items.update((item["id"], item) for item in references.items_of(body, sent))
-        return items
+            found = stored.find(connection, owner, "response", answer, service.now())
+            if found is None:
+                continue
+            for item in references.items_of(stored.body_of(connection, found), stored.input_of(connection, found)):
+                if item["id"] not in items and item["id"] in named:
+                    items[item["id"]] = item
+                    # One of a few bytes may stand for a picture, and be there a hundred thousand times.
+                    size += len(orjson.dumps(item)) * named[item["id"]]
+            if size > limit:
+                raise TooLarge(
+                    f"The items that input refers to are more than the {limit} bytes that a request may have. Refer "
+                    "to fewer, and to each once; or raise CCA_BODY_LIMIT.",
+                    param="input",
+                )
+        return items, size
 
-    return references.resolved(given, await service.database.read(read))
+    items, size = await service.database.read(read)
+    return references.resolved(given, items), size

@@ -10,7 +10,7 @@ from quart import request
 from cca.errors import BadRequest
 from cca.model import Json
 from cca.web.access import check_media_type
-from cca.web.body import has_body, read_body
+from cca.web.body import has_body, read_body, read_in_time
 from cca.wire import Body, decode_json, or_null, strict_converter, structure
 
 T = TypeVar("T", bound=Body)
@@ -21,7 +21,8 @@ async def sent_as(kind: type[T]) -> tuple[Mapping[str, Json], T]:
     if not has_body():
         return {}, kind()
     check_media_type(request.mimetype)
-    given = decode_json(await read_body())
+    body = await read_body()
+    given = await read_in_time(len(body), decode_json, body)
     sent = structure(_CONVERTER, given, kind)
     unknown = next(iter(sent.extra), None)
     if unknown is not None:

@@ -57,7 +57,7 @@ def test_a_data_url_may_be_written_in_several_ways(url: str) -> None:
 )
 def test_an_address_is_passed_on(url: str) -> None:
     assert image(url, PATH) == Image(url=url)
-    assert document_url(url, PATH) == Document(url=url)
+    assert document_url(url, PATH, "a.pdf") == Document(url=url, title="a.pdf")
 
 
 @pytest.mark.parametrize(

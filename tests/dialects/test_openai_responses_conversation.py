@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from responses_asked import PNG as PICTURE
+from responses_asked import call, output
 
 from cca.dialects.openai_responses.conversation import added, items_of_turn, system_items
 from cca.dialects.openai_responses.stored import answer_of, items_of
@@ -20,7 +21,12 @@ TURNS: dict[str, Turn] = {
         (Text("One"), Image("image/png", data=PNG), Image(url="https://example.org/a.png"), Text("Two"))
     ),
     "documents": UserTurn(
-        (Document("application/pdf", data=PDF, title="a.pdf"), Document(url="https://example.org/a.pdf"))
+        (
+            Document("application/pdf", data=PDF, title="a.pdf"),
+            Document(url="https://example.org/a.pdf", title="b.pdf"),
+            Document(text="Ж", title="c.txt"),
+            Document(text="words"),
+        )
     ),
     "an answer": AssistantTurn((Text("Yes."), Text("No."))),
     "calls": AssistantTurn((Text("So:"), ToolUse("c1", "f", {"a": [1, "ж"]}), ToolUse("c2", "g", {}))),
@@ -37,7 +43,7 @@ def items(turn: Turn) -> list[Any]:
 
 @pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
 def test_a_turn_comes_back_from_its_items(turn: Turn) -> None:
-    back = added(items(turn), first=False)
+    back = added(items(turn))
     assert (back.system, {type(each) for each in back.turns}) == ((), {type(turn)})
     assert tuple(part for each in back.turns for part in each.content) == turn.content
 
@@ -51,7 +57,7 @@ def test_each_item_has_an_id_of_its_own(turn: Turn) -> None:
 
 def test_a_text_document_is_a_file() -> None:
     [item] = items(UserTurn((Document(text="words"),)))
-    assert item["content"] == [{"type": "input_file", "file_data": "words"}]
+    assert item["content"] == [{"type": "input_file", "file_data": "data:text/plain;base64,d29yZHM="}]
 
 
 def test_what_no_history_has_is_shown() -> None:
@@ -71,20 +77,34 @@ def test_the_system_prompt_is_messages() -> None:
         ("msg_conv_1_s0", "system", "A"),
         ("msg_conv_1_s1", "system", "B"),
     ]
-    assert added(shown, first=True).system == ("A", "B")
+    assert added(shown).system == ("A", "B")
 
 
-def test_only_a_conversation_that_begins_needs_a_user_first() -> None:
-    said = [{"role": "assistant", "content": "One"}]
-    assert [type(turn) for turn in added(said, first=True).turns] == [UserTurn, AssistantTurn]
-    assert [type(turn) for turn in added(said, first=False).turns] == [AssistantTurn]
-    asked = [{"role": "user", "content": "One"}]
-    assert added(asked, first=True).turns == (UserTurn((Text("One"),)),)
+def test_an_assistant_may_begin() -> None:
+    assert added([{"role": "assistant", "content": "One"}]).turns == (AssistantTurn((Text("One"),)),)
+
+
+def test_what_has_no_effect_is_named() -> None:
+    part = {"type": "input_text", "text": "A", "mood": "good"}
+    new = added([{"role": "user", "content": [part]}, {"role": "user", "content": "B", "mood": "bad"}])
+    assert new.ignored == ("items.content.mood", "items.mood")
+
+
+def test_the_outputs_of_calls_say_where_they_stand() -> None:
+    assert added([call("c"), output("c", "1")]).results == {"c": "items[1]"}
+
+
+def test_there_may_be_20_items_and_no_more() -> None:
+    said = [{"role": "user", "content": "One"}]
+    assert len(added(said * 20).turns) == 20
+    with pytest.raises(BadRequest, match="has 21 items, and may have 20") as refused:
+        added(said * 21)
+    assert refused.value.param == "items"
 
 
 def test_a_fault_is_told_where_it_is() -> None:
     with pytest.raises(BadRequest) as raised:
-        added([{"role": "user", "content": "One"}, {"role": "nobody", "content": "Two"}], first=True)
+        added([{"role": "user", "content": "One"}, {"role": "nobody", "content": "Two"}])
     assert raised.value.param == "items[1].role"
 
 

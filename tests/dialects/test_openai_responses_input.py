@@ -62,6 +62,11 @@ def model(*parts: Any) -> AssistantTurn:
             id="a file's address",
         ),
         pytest.param(
+            [message("user", [{"type": "input_file", "file_url": "https://x.org/a", "filename": "a.pdf"}])],
+            [user(Document(url="https://x.org/a", title="a.pdf"))],
+            id="a file's address and name",
+        ),
+        pytest.param(
             [HELLO, call("c", arguments='{"a":1}'), output("c", "ok")],
             [user("Hello"), model(ToolUse("c", "f", {"a": 1})), user(ToolResult("c", (Text("ok"),)))],
             id="a call and its output",
@@ -141,6 +146,14 @@ def test_an_answer_that_comes_first_stays_one() -> None:
     assert asked.ignored == ("input[0] (after a user turn of no content)",)
 
 
+@pytest.mark.parametrize(
+    "fields", [{"previous_response_id": "resp_1"}, {"conversation": "c"}], ids=["response", "items"]
+)
+def test_an_answer_that_comes_after_others_has_no_turn_before_it(fields: Any) -> None:
+    asked = ask([message("assistant", "Hi"), HELLO], **fields)
+    assert (asked.conversations[0].turns, asked.ignored) == ((model("Hi"), user("Hello")), ())
+
+
 def test_system_and_developer_messages_are_the_system_prompt() -> None:
     parts = [{"type": "input_text", "text": "b"}, {"type": "input_text", "text": "c"}]
     assert conversation([message("system", "a"), message("developer", parts), HELLO]).system == ("a", "b", "c")
@@ -170,6 +183,27 @@ def test_ids_that_claude_would_not_take_are_made_into_some_that_it_does() -> Non
         pytest.param([{"type": "message"}], "input[0].role", "missing_required_parameter", id="no role"),
         pytest.param([message("robot", "a")], "input[0].role", "invalid_value", id="no such role"),
         pytest.param([{"role": "user"}], "input[0].content", "missing_required_parameter", id="no content"),
+        pytest.param(
+            [{"type": "reasoning", "id": [1], "summary": []}, HELLO], "input[0].id", "invalid_type", id="an odd id"
+        ),
+        pytest.param(
+            [message("user", [{"type": "input_file", "file_data": CSV, "file_url": "https://x.org/a.pdf"}])],
+            "input[0].content[0].file_url",
+            "mutually_exclusive_parameters",
+            id="a file of two",
+        ),
+        pytest.param(
+            [message("user", [{"type": "input_file", "file_data": CSV, "file_id": "file-1"}])],
+            "input[0].content[0].file_id",
+            "unsupported_parameter",
+            id="a file and its id",
+        ),
+        pytest.param(
+            [message("user", [{"type": "input_image", "image_url": PNG, "file_id": "file-1"}])],
+            "input[0].content[0].file_id",
+            "unsupported_parameter",
+            id="a picture and its id",
+        ),
         pytest.param([{"type": "local_shell_call"}], "input[0].type", "invalid_value", id="another kind of item"),
         pytest.param([{"id": "msg_1"}], "input[0].id", "invalid_value", id="a reference"),
         pytest.param(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cca.message import Called, Message, Part, Said, Thought
 from cca.model import (
+    NO_CONTENT,
     AssistantPart,
     AssistantTurn,
     Document,
@@ -212,6 +213,11 @@ A, B, C = Text("a"), Text("b"), Text("c")
         ),
         pytest.param(
             (UserTurn((A,)), AssistantTurn(()), UserTurn((B,))), (UserTurn((A, B)),), id="around an empty one, too"
+        ),
+        pytest.param(
+            (AssistantTurn((B,)), UserTurn((C,))),
+            (UserTurn((NO_CONTENT,)), AssistantTurn((B,)), UserTurn((C,))),
+            id="the user's is the first",
         ),
         pytest.param((UserTurn(()), AssistantTurn(())), (), id="nothing but empty ones"),
     ],

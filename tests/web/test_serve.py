@@ -24,8 +24,8 @@ from cca.model import Text, UserTurn
 from cca.service import Service
 from cca.settings import Settings, SettingsError
 from cca.web import serve
-from cca.web.answer import LARGE_BODY
 from cca.web.app import service_app
+from cca.web.body import LARGE_BODY
 from cca.web.serve import listen, run_server
 
 SECONDS = 20.0

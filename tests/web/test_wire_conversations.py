@@ -90,6 +90,38 @@ async def test_an_assistant_may_begin(autojump_clock: MockClock) -> None:
     assert [type(turn) for turn in server.backend.conversations[-1].turns] == [UserTurn, AssistantTurn, UserTurn]
 
 
+async def test_an_assistant_begins_with_nobody_before_it_in_what_is_kept(autojump_clock: MockClock) -> None:
+    said = [{"role": "assistant", "content": "Welcome."}, user("One")]
+    async with serving(*HELLO) as server:
+        new = await made(server)
+        await created(server, said, conversation=new["id"])
+        shown = [each["content"][0]["text"] for each in await items_of(server, new["id"])]
+    assert heard(server) == ["(no content)", "Welcome.", "One"]
+    assert shown == ["Welcome.", "One", "Hello"]
+
+
+async def test_an_output_of_no_call_is_not_put_into_a_conversation(autojump_clock: MockClock) -> None:
+    """Whatever came after it would be refused, too."""
+    output = {"type": "function_call_output", "call_id": "c", "output": "1"}
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    async with serving(*HELLO) as server:
+        new = await made(server, user("One"))
+        path = f"{CONVERSATIONS}/{new['id']}/items"
+        refused(await server.ask(posted(path, {"items": [output]})), 400, "invalid_value", "items[0]")
+        refused(await server.ask(posted(CONVERSATIONS, {"items": [output]})), 400, "invalid_value", "items[0]")
+        for items in ([call], [output, user("Two")]):
+            assert (await server.ask(posted(path, {"items": items}))).status == 200
+        await created(server, "Three", conversation=new["id"])
+
+
+async def test_what_has_no_effect_in_an_item_is_named(autojump_clock: MockClock) -> None:
+    odd = {"items": [{**user("One"), "mood": "good"}]}
+    async with serving(*HELLO) as server:
+        new = await server.ask(posted(CONVERSATIONS, odd))
+        more = await server.ask(posted(f"{CONVERSATIONS}/{new.json['id']}/items", odd))
+    assert [each.headers["x-cca-ignored"] for each in (new, more)] == ["items.mood"] * 2
+
+
 async def test_calls_thoughts_and_outputs_are_items(autojump_clock: MockClock) -> None:
     calling = (start(), thinking("Hm."), text("So:"), tool("call_1", "f"), arguments('{"a":1}'), stop("tool_use"))
     function = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
@@ -167,6 +199,8 @@ async def test_deleting_leaves_nothing_in_the_file(tmp_path: Path, autojump_cloc
 BAD: dict[str, tuple[str, Any, int, str | None]] = {
     "no items": ("", {"items": [{"type": "computer_call"}]}, 400, "items[0].type"),
     "no array": ("", {"items": "One"}, 400, "items"),
+    **{f"{said} for items": ("", {"items": said}, 400, "items") for said in ({}, 0, "", False)},
+    "too many items": ("/s/items", {"items": [user("One")] * 21}, 400, "items"),
     "metadata that is none": ("", {"metadata": 1}, 400, "metadata"),
     "something else": ("", {"name": "x"}, 400, "name"),
     "an image of the assistant's": (

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 
 import pytest
@@ -190,16 +191,28 @@ async def test_tokens_are_counted_with_what_the_input_goes_on_from_and_no_proces
         assert server.backend.opened == opened
     assert alone.json == {"object": "response.input_tokens", "input_tokens": 20}
     assert alone.headers["x-cca-ignored"] == "max_tool_calls"
-    assert after.json["input_tokens"] == (40 + len("Hello") + 40) // 4
+    assert after.json["input_tokens"] == ceil((40 + len("Hello") + 40) / 4)
 
 
 @pytest.mark.parametrize(
-    ("given", "param"), [(body(tools=7), "tools"), (body(previous_response_id="none"), "previous_response_id")]
+    ("given", "param"),
+    [
+        (body(tools=7), "tools"),
+        (body(previous_response_id="none"), "previous_response_id"),
+        (body([{"type": "function_call_output", "call_id": "c", "output": "1"}]), "input[0]"),
+    ],
+    ids=["tools", "previous", "an output of no call"],
 )
 async def test_what_cannot_be_asked_cannot_be_counted(given: Any, param: str, autojump_clock: MockClock) -> None:
     async with serving() as server:
         reply = await server.ask(post(given, COUNT))
     assert (reply.status, reply.error["param"]) == (400, param)
+
+
+async def test_what_is_counted_needs_no_model(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        reply = await server.ask(post({"input": "abc"}, COUNT))
+    assert reply.json["input_tokens"] == 1
 
 
 async def test_nothing_is_compacted(autojump_clock: MockClock) -> None:

@@ -262,6 +262,18 @@ async def test_a_conversation_and_the_session_of_its_name_are_one(autojump_clock
         assert await sessions(server) == [4]
 
 
+async def test_items_that_are_referred_to_count_as_a_body_would(autojump_clock: MockClock) -> None:
+    """One of a few bytes in the request stands for all that is in its item."""
+    async with serving(*HELLO, body_limit=10_000) as server:
+        first = await created(server, [user("x" * 3000)])
+        item = f"msg_{first['id'].removeprefix('resp_')}_in0"
+        references = [{"type": "item_reference", "id": item}]
+        await created(server, references * 3)
+        reply = await server.ask(asked(references * 4))
+        refused(reply, 413, None, "input")
+        assert server.backend.opened == 2
+
+
 # Deleting
 
 

@@ -3,37 +3,50 @@
 Source of the format: OpenAI's published schema ``ConversationItem``.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import orjson
 from attrs import frozen
 
 from cca.dialects.openai_responses.body import read_items
-from cca.dialects.openai_responses.turns import NO_CONTENT, Reading
-from cca.model import AssistantTurn, Json, Turn, UserTurn
+from cca.dialects.openai_responses.turns import Reading
+from cca.errors import BadRequest
+from cca.model import Json, Turn
+
+MOST_ITEMS = 20
+"""That a request may put in, by OpenAI's schema."""
 
 
 @frozen
 class Added:
-    """What items add to a conversation. A turn is of one item: who goes on from them joins them."""
+    """What items add to a conversation. A turn is of one item: who goes on from them joins them.
+
+    ``results`` has the place of each output, by the id of its call; ``ignored`` names what has no effect.
+    """
 
     system: tuple[str, ...]
     turns: tuple[Turn, ...]
+    results: Mapping[str, str]
+    ignored: tuple[str, ...]
 
 
-def added(items: Json, *, first: bool) -> Added:
-    """Return what ``items`` say, which may be the ``first`` of their conversation. Raise ``BadRequest``."""
+def added(items: Json) -> Added:
+    """Return what ``items`` say. Raise ``BadRequest``."""
+    _check_most(items)
     reading = Reading(name="items")
     for position, item in enumerate(read_items(items)):
         reading.take(position, item)
-    turns: list[Turn] = []
-    for said in reading.said:
-        if first and not turns and said.role is AssistantTurn:
-            turns.append(UserTurn((NO_CONTENT,)))
-        # A role has only parts of its own.
-        turns.append(said.role(said.parts))  # type: ignore[arg-type]
-    return Added(tuple(reading.system), tuple(turns))
+    # A role has only parts of its own.
+    turns = tuple(said.role(said.parts) for said in reading.said)  # type: ignore[arg-type]
+    return Added(tuple(reading.system), turns, reading.results, tuple(reading.ignored))
+
+
+def _check_most(items: Json) -> None:
+    if isinstance(items, list) and len(items) > MOST_ITEMS:
+        text = f"items has {len(items):,} items, and may have {MOST_ITEMS}; put in the others by further requests."
+        raise BadRequest(text, param="items", code="invalid_value")
 
 
 def system_items(conversation: str, system: Sequence[str]) -> Iterator[Json]:
@@ -103,7 +116,7 @@ def _content(role: str, part: Json) -> Json:
         case "image":
             return {"type": "input_image", "image_url": _url(part), "file_id": None, "detail": "auto"}
         case "document" if "text" in part:
-            return {"type": "input_file", "file_data": part["text"], **_named(part)}
+            return {"type": "input_file", "file_data": _text_url(part["text"]), **_named(part)}
         case "document":
             place = {"file_url": part["url"]} if "url" in part else {"file_data": _url(part)}
             return {"type": "input_file", **place, **_named(part)}
@@ -115,6 +128,10 @@ def _content(role: str, part: Json) -> Json:
 
 def _url(part: Json) -> str:
     return str(part["url"]) if "url" in part else f"data:{part['media_type']};base64,{part['data']}"
+
+
+def _text_url(text: str) -> str:
+    return f"data:text/plain;base64,{b64encode(text.encode()).decode()}"
 
 
 def _named(part: Json) -> dict[str, Json]:

@@ -35,7 +35,7 @@ def decode(given: Mapping[str, Json], terms: Terms) -> Ask:
     sampling, untaken = read_sampling(
         _wishes(request), thinking_off=entry is not None and entry.thinking_off, forced=offer.choice.forced
     )
-    reading, turns = read_input(request.input)
+    reading, turns = read_input(request.input, goes_on=keeping.previous is not None or keeping.session is not None)
     conversation = Conversation(
         model, turns, tuple(reading.system), offer.tools, sampling, offer.choice, output_schema=schema
     )

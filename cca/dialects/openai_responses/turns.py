@@ -25,17 +25,14 @@ from cca.dialects.openai_tools import CallIds, arguments_of, check_name
 from cca.dialects.openai_turns import Said, texts, turns_of
 from cca.dialects.pairing import unanswered
 from cca.errors import BadRequest
-from cca.model import AssistantTurn, Document, Image, Text, ToolResult, ToolUse, Turn, UserTurn
-
-NO_CONTENT = Text("(no content)")
-"""What Claude Code makes of a turn in which nothing is. A conversation with Claude begins with a turn of the user's."""
+from cca.model import NO_CONTENT, AssistantTurn, Document, Image, Json, Text, ToolResult, ToolUse, Turn, UserTurn
 
 Media: TypeAlias = Text | Image | Document
 
 NO_FILES = "cca keeps no files; send what is in it, as a data URL, or an address."
 
 
-UNSAID = ([], {}, "auto")
+UNSAID: tuple[Json, ...] = ([], {}, "auto")
 """Values of a part's other fields that ask for nothing: no annotations, and a picture in whatever detail."""
 
 
@@ -77,15 +74,20 @@ class Reading:
                 raise BadRequest(text, param=f"{path}.id", code="invalid_value")
             case _:
                 assert_never(item)
-        self.ignored += (f"input.{name}" for name in item.extra)
+        self.ignored += (f"{self.name}.{name}" for name in item.extra)
 
-    def turns(self) -> tuple[Turn, ...]:
-        """Return the turns. Raise ``BadRequest`` for an order that has no answer."""
+    def turns(self, *, goes_on: bool) -> tuple[Turn, ...]:
+        """Return the turns, before which something was said if it ``goes_on``.
+
+        Raise ``BadRequest`` for an order that has no answer.
+        """
         first = self.said[0]
-        if first.role is AssistantTurn:
+        begun = first.role is UserTurn
+        turns = turns_of(self.said if begun else (Said(first.path, UserTurn, (NO_CONTENT,)), *self.said))
+        if goes_on and not begun:
+            turns = turns[1:]
+        elif not begun:
             self.ignored.append(f"{first.path} (after a user turn of no content)")
-            self.said.insert(0, Said(first.path, UserTurn, (NO_CONTENT,)))
-        turns = turns_of(self.said)
         lonely = unanswered(turns)
         if lonely is not None:
             path = self.calls[lonely]
@@ -123,21 +125,15 @@ class Reading:
         return tuple(part for part in self._content(content, path) if isinstance(part, Text))
 
     def _part(self, part: Part, path: str) -> Media | None:
-        self.ignored += (f"input.content.{name}" for name, value in part.extra.items() if value not in UNSAID)
+        self.ignored += (f"{self.name}.content.{name}" for name, value in part.extra.items() if value not in UNSAID)
         match part:
             case TextPart(text=text) | RefusalPart(refusal=text):
                 if text.strip():
                     return Text(text)
                 self.ignored.append(f"{path} (empty)")
                 return None
-            case ImagePart(image_url=str(url)):
-                return media.image(url, f"{path}.image_url")
-            case FilePart(file_data=str(content), filename=name):
-                return media.document(content, name, f"{path}.file_data")
-            case FilePart(file_url=str(url)):
-                return media.document_url(url, f"{path}.file_url")
-            case ImagePart(file_id=id) | FilePart(file_id=id):
-                raise _without_content(part, id, path)
+            case ImagePart() | FilePart():
+                return _medium(part, path)
             case _:
                 assert_never(part)
 
@@ -149,7 +145,7 @@ class Reading:
         return made
 
 
-def read_input(given: Input) -> tuple[Reading, tuple[Turn, ...]]:
+def read_input(given: Input, *, goes_on: bool) -> tuple[Reading, tuple[Turn, ...]]:
     """Return what an input says, and its turns. Raise ``BadRequest`` for one that has no answer."""
     reading = Reading()
     if isinstance(given, str):
@@ -157,7 +153,7 @@ def read_input(given: Input) -> tuple[Reading, tuple[Turn, ...]]:
     for position, item in enumerate(given):
         reading.take(position, item)
     _check_asked(given, reading.said)
-    return reading, reading.turns()
+    return reading, reading.turns(goes_on=goes_on)
 
 
 def _check_asked(given: tuple[Item, ...], said: list[Said]) -> None:
@@ -172,9 +168,22 @@ def _check_asked(given: tuple[Item, ...], said: list[Said]) -> None:
         raise BadRequest(text, param=where, code="invalid_value")
 
 
-def _without_content(part: ImagePart | FilePart, file_id: str | None, path: str) -> BadRequest:
-    if file_id is not None:
+def _medium(part: ImagePart | FilePart, path: str) -> Image | Document:
+    """Return a picture or a file. Raise ``BadRequest`` for one of no content, and for one of two."""
+    if part.file_id is not None:
         where = f"{path}.file_id"
-        return BadRequest(f"{where} cannot be honoured: {NO_FILES}", param=where, code="unsupported_parameter")
-    where = f"{path}.{'image_url' if isinstance(part, ImagePart) else 'file_data'}"
-    return BadRequest(f"{where} is missing.", param=where, code="missing_required_parameter")
+        raise BadRequest(f"{where} cannot be honoured: {NO_FILES}", param=where, code="unsupported_parameter")
+    match part:
+        case ImagePart(image_url=str(url)):
+            return media.image(url, f"{path}.image_url")
+        case FilePart(file_data=str(), file_url=str()):
+            where = f"{path}.file_url"
+            text = f"{where} and file_data each are the whole file; send one of them."
+            raise BadRequest(text, param=where, code="mutually_exclusive_parameters")
+        case FilePart(file_data=str(content), filename=name):
+            return media.document(content, name, f"{path}.file_data")
+        case FilePart(file_url=str(url), filename=name):
+            return media.document_url(url, f"{path}.file_url", name)
+        case _:
+            where = f"{path}.{'image_url' if isinstance(part, ImagePart) else 'file_data'}"
+            raise BadRequest(f"{where} is missing.", param=where, code="missing_required_parameter")
