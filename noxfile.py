@@ -81,7 +81,7 @@ def tests(session: nox.Session) -> None:
     """Run the offline suite: no network, no Claude."""
     session.install("-e", ".[test]")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-m", "not live and not soak", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", "-m", "not live and not soak", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
     session.run("coverage", "report", f"--include={','.join(PURE)}", "--fail-under=100")
@@ -91,7 +91,7 @@ def tests(session: nox.Session) -> None:
 def live(session: nox.Session) -> None:
     """Run the real Claude Code against the scripted model."""
     session.install("-e", ".[claude,test]")
-    session.run("pytest", "-m", "live and not clients", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "live and not clients", *session.posargs)
 
 
 @nox.session

@@ -70,6 +70,7 @@ async def test_a_client_that_reads_nothing_does_not_let_the_program_go_on() -> N
         deadlines = Deadlines(first_event=20, silence=20, answer=20)
         question = prompt("[[stop max_tokens]] one two three")
         nursery.start_soon(converse, fresh(server.backend, question, time.time), deadlines, sender)
+        await until(lambda: len(asked(server.model)) > 0)
         with trio.move_on_after(2.0):
             await until(lambda: len(asked(server.model)) > 1)
         nursery.cancel_scope.cancel()
