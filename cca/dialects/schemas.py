@@ -1,4 +1,4 @@
-"""JSON schemas as clients send them. They go to the model unchanged, and are looked at no more than that takes."""
+"""JSON schemas as clients send them. They go to the model as they are, and are looked at no more than that takes."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,10 @@ from cca.model import Json
 
 
 def object_schema(schema: Json, path: str, *, stated: bool) -> Mapping[str, Json]:
-    """Return the schema of an object, whose type must be there if ``stated``. Raise ``BadRequest`` for another."""
+    """Return the schema of an object, whose type must be there if ``stated``. Raise ``BadRequest`` for another.
+
+    Claude's API takes none without its type; OpenAI's does, so that one that is not there is put in front.
+    """
     if not isinstance(schema, dict):
         raise BadRequest(f"{path} must be a JSON schema, as an object.", param=path, code="invalid_type")
     if schema.get("type", None if stated else "object") != "object":
@@ -19,7 +22,7 @@ def object_schema(schema: Json, path: str, *, stated: bool) -> Mapping[str, Json
             code="invalid_value",
         )
     check_depth(schema, path)
-    return schema
+    return schema if "type" in schema else {"type": "object", **schema}
 
 
 def check_depth(value: Json, path: str) -> None:

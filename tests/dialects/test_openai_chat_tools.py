@@ -28,7 +28,12 @@ SCHEMA = {
         pytest.param(tool(parameters=None, strict=None, description=None), Tool("f", "", EMPTY), id="null"),
         pytest.param(tool(parameters={}), Tool("f", "", EMPTY), id="no parameters"),
         pytest.param(tool(parameters=SCHEMA), Tool("f", "", SCHEMA), id="any schema, unchanged"),
-        pytest.param(tool(parameters={"$ref": "#/x"}), Tool("f", "", {"$ref": "#/x"}), id="of no type"),
+        pytest.param(
+            tool(parameters={"$ref": "#/x"}), Tool("f", "", {"type": "object", "$ref": "#/x"}), id="of no type"
+        ),
+        pytest.param(
+            tool(parameters={"properties": {}}), Tool("f", "", EMPTY), id="of no type, which Claude's API would refuse"
+        ),
         pytest.param(
             tool(strict=True, description="d" * 10_000), Tool("f", "d" * 10_000, EMPTY, strict=True), id="long"
         ),
