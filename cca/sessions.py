@@ -132,13 +132,7 @@ class Sessions:
         # Not a lock: the task of a choice lets the next writer go on, and the request's took its turn.
         turn = self._writers.get(name) or trio.Semaphore(1, max_value=1)
         if not turn.value and turn.statistics().tasks_waiting >= self.queue:
-            raise Conflict(
-                f"{self.queue} requests wait for the session {name.id} already. Send this one later, or raise "
-                "CCA_SESSION_QUEUE.",
-                code="session_busy",
-                retry_after=QUEUE_RETRY_AFTER,
-            )
-
+            raise self._busy(name)
         self._writers[name] = turn
         held = ExitStack()
         try:
@@ -156,6 +150,14 @@ class Sessions:
             if turn.value and self._writers.get(name) is turn:
                 del self._writers[name]
 
+    def _busy(self, name: Name) -> Conflict:
+        return Conflict(
+            f"{self.queue} requests wait for the session {name.id} already. Send this one later, or raise "
+            "CCA_SESSION_QUEUE.",
+            code="session_busy",
+            retry_after=QUEUE_RETRY_AFTER,
+        )
+
     @property
     def writing(self) -> frozenset[Name]:
         """The sessions that are being written, or waited for."""
@@ -166,11 +168,7 @@ class Sessions:
         """Own the next exchange of a session that is there, as ``open`` does. Raise ``NotFound`` for any other."""
         async with self.open(name) as session:
             if session.session is None:
-                raise NotFound(
-                    f"There is no conversation {name.id[:100]!r}. POST /v1/conversations makes one.",
-                    param="conversation",
-                    code="conversation_not_found",
-                )
+                raise no_conversation(name, "conversation")
             session.adds = True
             yield session
 
@@ -233,6 +231,12 @@ class Sessions:
         """Delete what has expired, and return how many sessions that were. None is deleted while it is answered."""
         now, writing = self.now(), self.writing
         return await self.database.erase(lambda connection: sessions.sweep(connection, now, writing))
+
+
+def no_conversation(name: Name, param: str | None = None) -> NotFound:
+    """Return what is told of a conversation that is not there, which ``param`` names."""
+    text = f"There is no conversation {name.id[:100]!r}. POST /v1/conversations makes one."
+    return NotFound(text, param=param, code="conversation_not_found")
 
 
 def _is_where(found: Stored, session: Session) -> bool:

@@ -62,40 +62,7 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
     app.before_request(_admit)
     app.after_request(_identify)
     app.register_error_handler(Exception, refuse)
-    for method, path, view, scope in (
-        ("GET", "/", _health, PUBLIC),
-        ("GET", "/health", _health, PUBLIC),
-        ("GET", "/v1/models", _models, "chat"),
-        ("GET", "/v1/models/<path:name>", _model, "chat"),
-        ("POST", "/v1/responses/input_tokens", _count_input, "chat"),
-    ):
-        _route(app, method, path, view, scope)
-    for method, path, serve, scope in (
-        ("GET", "/v1/sessions", sessions.list_sessions, "sessions"),
-        ("GET", "/v1/sessions/<id>", sessions.get_session, "sessions"),
-        ("PATCH", "/v1/sessions/<id>", sessions.change_session, "sessions"),
-        ("DELETE", "/v1/sessions/<id>", sessions.delete_session, "sessions"),
-        ("GET", "/v1/sessions/<id>/turns", sessions.list_turns, "sessions"),
-        ("POST", "/v1/sessions/<id>/fork", sessions.fork_session, "sessions"),
-        ("GET", "/v1/chat/completions", completions.list_completions, "chat"),
-        ("GET", "/v1/chat/completions/<id>", completions.get_completion, "chat"),
-        ("POST", "/v1/chat/completions/<id>", completions.change_completion, "chat"),
-        ("DELETE", "/v1/chat/completions/<id>", completions.delete_completion, "chat"),
-        ("GET", "/v1/chat/completions/<id>/messages", completions.list_messages, "chat"),
-        ("GET", "/v1/responses/<id>", responses.get_response, "chat"),
-        ("DELETE", "/v1/responses/<id>", responses.delete_response, "chat"),
-        ("GET", "/v1/responses/<id>/input_items", responses.list_input_items, "chat"),
-        ("POST", "/v1/responses/<id>/cancel", responses.cancel_response, "chat"),
-        ("POST", "/v1/responses/compact", responses.compact, "chat"),
-        ("POST", "/v1/conversations", conversations.create_conversation, "sessions"),
-        ("GET", "/v1/conversations/<id>", conversations.get_conversation, "sessions"),
-        ("POST", "/v1/conversations/<id>", conversations.change_conversation, "sessions"),
-        ("DELETE", "/v1/conversations/<id>", conversations.delete_conversation, "sessions"),
-        ("GET", "/v1/conversations/<id>/items", conversations.list_items, "sessions"),
-        ("POST", "/v1/conversations/<id>/items", conversations.add_items, "sessions"),
-        ("GET", "/v1/conversations/<id>/items/<item>", conversations.get_item, "sessions"),
-        ("GET", "/v1/usage", usage.get_usage, "usage"),
-    ):
+    for method, path, serve, scope in _ROUTES:
         _route(app, method, path, partial(_with_service, serve), scope)
     for dialect in DIALECTS:
         _route(app, "POST", dialect.path, partial(_answer, dialect), "chat")
@@ -153,13 +120,13 @@ async def _identify(response: Response) -> Response:
     return response
 
 
-async def _health() -> Response:
-    backend = _app().service.backend
+async def _health(service: Service) -> Response:
+    backend = service.backend
     return as_json({"status": "ok", "version": VERSION, "cli_version": backend.cli_version, "backend": backend.name})
 
 
-async def _models() -> Response:
-    catalogue = _app().service.catalogue
+async def _models(service: Service) -> Response:
+    catalogue = service.catalogue
     return as_json(models_list(catalogue.entries, catalogue.renamed))
 
 
@@ -168,15 +135,48 @@ async def _answer(dialect: Dialect) -> Response:
     return await answer(app.service, dialect, app.ending)
 
 
-async def _count_input() -> Response:
-    app = _app()
-    return await count_input(app.service, app.ending)
+async def _count_input(service: Service) -> Response:
+    return await count_input(service, _app().ending)
 
 
 async def _with_service(serve: Callable[..., Awaitable[Response]], **arguments: str) -> Response:
     return await serve(_app().service, **arguments)
 
 
-async def _model(name: str) -> Response:
-    _app().service.catalogue.resolve(name)
+async def _model(service: Service, name: str) -> Response:
+    service.catalogue.resolve(name)
     return as_json(model_object(name))
+
+
+_ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Response]], str], ...] = (
+    ("GET", "/", _health, PUBLIC),
+    ("GET", "/health", _health, PUBLIC),
+    ("GET", "/v1/models", _models, "chat"),
+    ("GET", "/v1/models/<path:name>", _model, "chat"),
+    ("POST", "/v1/responses/input_tokens", _count_input, "chat"),
+    ("GET", "/v1/sessions", sessions.list_sessions, "sessions"),
+    ("GET", "/v1/sessions/<id>", sessions.get_session, "sessions"),
+    ("PATCH", "/v1/sessions/<id>", sessions.change_session, "sessions"),
+    ("DELETE", "/v1/sessions/<id>", sessions.delete_session, "sessions"),
+    ("GET", "/v1/sessions/<id>/turns", sessions.list_turns, "sessions"),
+    ("POST", "/v1/sessions/<id>/fork", sessions.fork_session, "sessions"),
+    ("GET", "/v1/chat/completions", completions.list_completions, "chat"),
+    ("GET", "/v1/chat/completions/<id>", completions.get_completion, "chat"),
+    ("POST", "/v1/chat/completions/<id>", completions.change_completion, "chat"),
+    ("DELETE", "/v1/chat/completions/<id>", completions.delete_completion, "chat"),
+    ("GET", "/v1/chat/completions/<id>/messages", completions.list_messages, "chat"),
+    ("GET", "/v1/responses/<id>", responses.get_response, "chat"),
+    ("DELETE", "/v1/responses/<id>", responses.delete_response, "chat"),
+    ("GET", "/v1/responses/<id>/input_items", responses.list_input_items, "chat"),
+    ("POST", "/v1/responses/<id>/cancel", responses.cancel_response, "chat"),
+    ("POST", "/v1/responses/compact", responses.compact, "chat"),
+    ("POST", "/v1/conversations", conversations.create_conversation, "sessions"),
+    ("GET", "/v1/conversations/<id>", conversations.get_conversation, "sessions"),
+    ("POST", "/v1/conversations/<id>", conversations.change_conversation, "sessions"),
+    ("DELETE", "/v1/conversations/<id>", conversations.delete_conversation, "sessions"),
+    ("GET", "/v1/conversations/<id>/items", conversations.list_items, "sessions"),
+    ("POST", "/v1/conversations/<id>/items", conversations.add_items, "sessions"),
+    ("GET", "/v1/conversations/<id>/items/<item>", conversations.get_item, "sessions"),
+    ("GET", "/v1/usage", usage.get_usage, "usage"),
+)
+"""The method, the path, what serves it, and the scope that a key needs for it."""

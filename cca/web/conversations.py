@@ -16,6 +16,7 @@ from cca.dialects.pairing import check_pairs
 from cca.errors import BadRequest, NotFound
 from cca.model import Json
 from cca.service import Service
+from cca.sessions import no_conversation
 from cca.store import sessions
 from cca.store.database import Connection
 from cca.store.sessions import KeptTurn, Name, Said, Session
@@ -167,8 +168,5 @@ def _name(id: str) -> Name:  # noqa: A002
 def _found(service: Service, connection: Connection, name: Name) -> Session:
     session = sessions.find(connection, name, service.now())
     if session is None:
-        raise NotFound(
-            f"There is no conversation {name.id[:100]!r}. POST /v1/conversations makes one.",
-            code="conversation_not_found",
-        )
+        raise no_conversation(name)
     return session

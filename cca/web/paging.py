@@ -1,20 +1,18 @@
 """Pages of lists, as OpenAI's clients turn them: ``limit``, ``order`` and ``after``, which is the id of an item."""
 
 import re
-from typing import Literal, TypeAlias
 
 from quart import Response, request
 
 from cca.errors import BadRequest
 from cca.model import Json
+from cca.store.stored import Order
 from cca.web.body import as_json
 
 PAGE = 20
 """Items on a page, unless ``limit`` says otherwise."""
 
 MOST_ON_PAGE = 100
-
-Order: TypeAlias = Literal["asc", "desc"]
 
 
 def limit_of() -> int:

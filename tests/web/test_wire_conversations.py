@@ -196,10 +196,12 @@ async def test_deleting_leaves_nothing_in_the_file(tmp_path: Path, autojump_cloc
         refused(await server.ask(asked("Two", conversation=new["id"])), 404, "conversation_not_found", "conversation")
 
 
+NO_ARRAYS: tuple[Any, ...] = ({}, 0, "", False)
+
 BAD: dict[str, tuple[str, Any, int, str | None]] = {
     "no items": ("", {"items": [{"type": "computer_call"}]}, 400, "items[0].type"),
     "no array": ("", {"items": "One"}, 400, "items"),
-    **{f"{said} for items": ("", {"items": said}, 400, "items") for said in ({}, 0, "", False)},
+    **{f"{said} for items": ("", {"items": said}, 400, "items") for said in NO_ARRAYS},
     "too many items": ("/s/items", {"items": [user("One")] * 21}, 400, "items"),
     "metadata that is none": ("", {"metadata": 1}, 400, "metadata"),
     "something else": ("", {"name": "x"}, 400, "name"),

@@ -11,6 +11,7 @@ from attrs import evolve
 from cca.dialects.contract import Ask, Stamp
 from cca.dialects.openai import error_object
 from cca.dialects.openai_responses.items import Items, Status, items_of, parts_of
+from cca.dialects.openai_responses.stored import PREFIX
 from cca.errors import CcaError
 from cca.estimate import estimated_tokens
 from cca.message import Message
@@ -55,7 +56,7 @@ ERROR_CODES: Mapping[str, str] = {"rate_limit_error": "rate_limit_exceeded", "in
 
 
 def response_id(stamp: Stamp) -> str:
-    return f"resp_{stamp.id}"
+    return f"{PREFIX}{stamp.id}"
 
 
 def standing(message: Message) -> Standing:

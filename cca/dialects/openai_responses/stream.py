@@ -15,6 +15,7 @@ from typing import assert_never
 from attrs import define, field, frozen
 
 from cca.dialects.contract import Ask, Frame, Stamp
+from cca.dialects.openai_chunks import DONE
 from cca.dialects.openai_responses.items import Items, Status, content_part, items_of, parts_of, text_of
 from cca.dialects.openai_responses.resource import Standing, last_status, resource, standing
 from cca.errors import CcaError
@@ -30,8 +31,6 @@ from cca.model import (
     ToolCallDelta,
     ToolCallStarted,
 )
-
-DONE = Frame("[DONE]")
 
 
 @frozen
