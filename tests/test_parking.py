@@ -52,14 +52,24 @@ def wanted(id: str, call: int) -> bytes:  # noqa: A002 - the wire's word
     )
 
 
-CALLS: list[Action] = [START, piece("I "), piece("look."), calling("a"), wanted("a", 1), calling("b"), STOPPED]
+ARGUMENTS = streamed("content_block_delta", delta={"type": "input_json_delta", "partial_json": '{"at": [1, "x"]}'})
+CALLS: list[Action] = [
+    START,
+    piece("I "),
+    piece("look."),
+    calling("a"),
+    ARGUMENTS,
+    wanted("a", 1),
+    calling("b"),
+    STOPPED,
+]
 GOES_ON: list[Action] = [START, piece("Two birds."), END]
 ANEW: list[Action] = [REMEMBERED, START, piece("Anew."), END, Hang()]
 LOOKS: list[Action] = [*CALLS, wanted("b", 2), Answered(2), *GOES_ON, Hang()]
 
 
 def following(*results: tuple[str, tuple[ResultPart, ...]], said: Sequence[str] = ("I look.",)) -> Conversation:
-    calls = (ToolUse("a", "look", {}), ToolUse("b", "look", {}))
+    calls = (ToolUse("a", "look", {"at": [1, "x"]}), ToolUse("b", "look", {}))
     answer = AssistantTurn((*map(Text, said), *calls))
     given = UserTurn(tuple(ToolResult(id, content) for id, content in results))  # noqa: A001 - the wire's word
     return evolve(ASKED, turns=(*ASKED.turns, answer, given))
@@ -101,7 +111,8 @@ async def test_results_are_told_to_the_process_that_waits_for_them(autojump_cloc
 
 
 async def test_what_the_program_asks_for_late_is_answered_when_it_does(autojump_clock: trio.testing.MockClock) -> None:
-    late = [*CALLS, Answered(2), wanted("b", 2), Answered(3), *GOES_ON]
+    said_before = printed(type="assistant", message={"id": "msg_1", "model": "claude-x", "content": []})
+    late = [*CALLS, Answered(2), said_before, wanted("b", 2), Answered(3), *GOES_ON]
     backend = FakeBackend(late)
     parked = parking(backend)
     async with parked.opened():
@@ -213,8 +224,26 @@ def told(arguments: str) -> bytes:
 
 @pytest.mark.parametrize(
     "arguments",
-    ['{"a": ', '"\\ud800"', "NaN", "null", "[1]", '{"a":' * 200 + "1" + "}" * 200, '{"a":[{"__proto__":1}]}'],
-    ids=["cut", "half a character", "no JSON", "null", "an array", "deep", "with a key that would be lost"],
+    [
+        '{"a": 1, "b": [2, {"__proto__": 3}]}',
+        '{"a": ',
+        '"\\ud800"',
+        "NaN",
+        "null",
+        "[1]",
+        '{"a":' * 200 + "1" + "}" * 200,
+        '{"a":[{"__proto__":1}]}',
+    ],
+    ids=[
+        "with values beside it",
+        "cut",
+        "half a character",
+        "no JSON",
+        "null",
+        "an array",
+        "deep",
+        "with a key that would be lost",
+    ],
 )
 async def test_after_a_call_that_the_program_does_not_take_no_process_stays(
     arguments: str, autojump_clock: trio.testing.MockClock
@@ -228,7 +257,18 @@ async def test_after_a_call_that_the_program_does_not_take_no_process_stays(
 
 
 async def test_results_are_told_in_the_order_of_the_calls(autojump_clock: trio.testing.MockClock) -> None:
-    late = [START, calling("a"), calling("b"), STOPPED, wanted("b", 2), Pause(1), wanted("a", 1), Answered(2), *GOES_ON]
+    late = [
+        START,
+        calling("a"),
+        ARGUMENTS,
+        calling("b"),
+        STOPPED,
+        wanted("b", 2),
+        Pause(1),
+        wanted("a", 1),
+        Answered(2),
+        *GOES_ON,
+    ]
     backend = FakeBackend(late)
     parked = parking(backend)
     async with parked.opened():
