@@ -3,8 +3,9 @@
 What is said in one, and a response that goes on from it, is kept in the session of its id.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import dropwhile, islice
 
 import orjson
 from attrs import frozen
@@ -20,12 +21,16 @@ from cca.sessions import no_conversation
 from cca.store import sessions
 from cca.store.database import Connection
 from cca.store.sessions import KeptTurn, Name, Said, Session
+from cca.store.stored import Order
 from cca.store.turns import joined, user_rows
 from cca.web.answer import ignored
 from cca.web.body import LARGE_BODY, as_json, has_body, read_in_time
-from cca.web.paging import listed, paged
+from cca.web.paging import limit_of, listed, not_listed, order_of
 from cca.web.sent import sent_as
 from cca.wire import Body
+
+PIECE = 20
+"""Turns that are read at once: a page may need no more of a conversation of thousands."""
 
 
 @frozen(kw_only=True)
@@ -92,11 +97,30 @@ async def delete_conversation(service: Service, id: str) -> Response:  # noqa: A
 
 
 async def list_items(service: Service, id: str) -> Response:  # noqa: A002
-    return paged(await _items(service, id), "desc")
+    limit, order, after = limit_of(), order_of("desc"), request.args.get("after")
+    name = _name(id)
+
+    def read(connection: Connection) -> list[Json] | None:
+        session = _found(service, connection, name)
+        if after is None:
+            return [*islice(_ordered(connection, session, order, None), limit + 1)]
+        items = dropwhile(lambda each: each["id"] != after, _ordered(connection, session, order, after))
+        return [*islice(items, limit + 1)] if next(items, None) else None
+
+    found = await service.database.read(read)
+    if found is None:
+        raise not_listed()
+    return listed(found[:limit], has_more=len(found) > limit)
 
 
 async def get_item(service: Service, id: str, item: str) -> Response:  # noqa: A002
-    found = next((each for each in await _items(service, id) if each["id"] == item), None)
+    name = _name(id)
+
+    def read(connection: Connection) -> Json:
+        items = _ordered(connection, _found(service, connection, name), "asc", item)
+        return next((each for each in items if each["id"] == item), None)
+
+    found = await service.database.read(read)
     if found is None:
         raise NotFound(f"There is no item {item[:100]!r} in this conversation.", code="item_not_found")
     return as_json(found)
@@ -130,14 +154,29 @@ def conversation_object(session: Session) -> Json:
     }
 
 
-async def _items(service: Service, id: str) -> list[Json]:  # noqa: A002
-    name = _name(id)
+def _ordered(connection: Connection, session: Session, order: Order, since: str | None) -> Iterator[Json]:
+    """Yield the items of a conversation, ``since`` the turn of the item of that id; turns are read as they are needed.
 
-    def read(connection: Connection) -> list[Json]:
-        session = _found(service, connection, name)
-        return [*system_items(session.id, session.system), *_of_turns(sessions.turns(connection, session))]
+    Since an id that no turn has they are all that there are.
+    """
+    system = [*system_items(session.id, session.system)]
+    place = None if since is None else _turn_of(connection, session, since)
+    if order == "asc":
+        yield from system if place is None else ()
+        for start in range(place or 0, session.turns, PIECE):
+            yield from _of_turns(sessions.turns(connection, session, PIECE, start - 1))
+        return
+    ends = session.turns if place is None else place + 1
+    for end in range(ends, 0, -PIECE):
+        start = max(0, end - PIECE)
+        yield from reversed(_of_turns(sessions.turns(connection, session, end - start, start - 1)))
+    yield from reversed(system)
 
-    return await service.database.read(read)
+
+def _turn_of(connection: Connection, session: Session, item: str) -> int | None:
+    """Return the position of the turn that an item is of, whose id has the turn's in it."""
+    stem = item.partition("_")[2].rpartition("_")[0]
+    return sessions.position_of(connection, session, f"turn_{stem}")
 
 
 async def _added(items: Json) -> Added:

@@ -40,9 +40,13 @@ def paged(items: list[Json], default: Order) -> Response:
     ordered = items if order_of(default) == "asc" else items[::-1]
     places = {item["id"]: place for place, item in enumerate(ordered, 1)}
     if after is not None and after not in places:
-        raise BadRequest("after must be the id of an item of this list, as last_id of the page before.", param="after")
+        raise not_listed()
     start = 0 if after is None else places[after]
     return listed(ordered[start : start + limit], has_more=len(ordered) > start + limit)
+
+
+def not_listed() -> BadRequest:
+    return BadRequest("after must be the id of an item of this list, as last_id of the page before.", param="after")
 
 
 def listed(items: list[Json], *, has_more: bool) -> Response:

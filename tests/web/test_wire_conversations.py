@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from wire_harness import NOW, Reply, Server, chat, get, inline, post, posted, raw, serving, user
 
 from cca.model import AssistantTurn, Text, UserTurn
+from cca.store import sessions
 from cca.store.database import open_database
 
 CONVERSATIONS = "/v1/conversations"
@@ -160,6 +161,45 @@ async def test_items_are_listed_in_pages_the_last_first(autojump_clock: MockCloc
         second = (await server.ask(get(f"{path}?limit=2&after={first['last_id']}"))).json
     texts = [each["content"][0]["text"] for page in (first, second) for each in page["data"]]
     assert (texts, first["has_more"], second["has_more"]) == (["C", "B", "A"], True, False)
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_no_item_is_left_out_between_pages(order: str, autojump_clock: MockClock) -> None:
+    """Of more turns than are read at once, and messages of the developer's before them."""
+    async with serving(*HELLO) as server:
+        new = await made(server, developer("A"), developer("B"), *(user(str(each)) for each in range(18)))
+        path = f"{CONVERSATIONS}/{new['id']}/items"
+        await server.ask(posted(path, {"items": [user(str(each)) for each in range(18, 30)]}))
+        found: list[str] = []
+        after = ""
+        while after is not None:
+            page = (await server.ask(get(f"{path}?limit=7&order={order}{after}"))).json
+            found += [each["content"][0]["text"] for each in page["data"]]
+            after = f"&after={page['last_id']}" if page["has_more"] else None
+        nowhere = await server.ask(get(f"{path}?after=msg_none"))
+    assert found[:: 1 if order == "asc" else -1] == ["A", "B", *map(str, range(30))]
+    refused(nowhere, 400, None, "after")
+
+
+async def test_a_page_reads_the_turns_that_are_on_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    turns = sessions.turns
+
+    def counted(*arguments: Any) -> Any:
+        found = turns(*arguments)
+        read.append(len(found))
+        return found
+
+    async with serving(*HELLO) as server:
+        new = await made(server, *(user(str(each)) for each in range(20)))
+        path = f"{CONVERSATIONS}/{new['id']}/items"
+        for _ in range(3):
+            await server.ask(posted(path, {"items": [user("More")] * 20}))
+        monkeypatch.setattr(sessions, "turns", counted)
+        await server.ask(get(f"{path}?limit=10"))
+    assert read == [20]
 
 
 async def test_items_that_are_added_while_an_answer_is_made_come_after_it(autojump_clock: MockClock) -> None:
