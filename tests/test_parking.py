@@ -65,7 +65,7 @@ CALLS: list[Action] = [
 ]
 GOES_ON: list[Action] = [START, piece("Two birds."), END]
 ANEW: list[Action] = [REMEMBERED, START, piece("Anew."), END, Hang()]
-LOOKS: list[Action] = [*CALLS, wanted("b", 2), Answered(2), *GOES_ON, Hang()]
+LOOKS: list[Action] = [*BOTH_CALLED, STOPPED + wanted("b", 2), Answered(2), *GOES_ON, Hang()]
 
 
 def following(*results: tuple[str, tuple[ResultPart, ...]], said: Sequence[str] = ("I look.",)) -> Conversation:
@@ -107,7 +107,7 @@ async def test_results_are_told_to_the_process_that_waits_for_them(autojump_cloc
         assert (backend.alive, parked.parked) == (0, 0)
     [process] = backend.processes
     assert [text in process.written[1] for text in (b'"id":1', b"One bird.", b'"request_id":"r1"')] == [True] * 3
-    assert b"Another." in b"".join(process.written[2:])
+    assert b"Another." in b"".join(process.written[1:])
 
 
 async def test_what_the_program_asks_for_late_is_answered_when_it_does(autojump_clock: trio.testing.MockClock) -> None:
@@ -225,24 +225,14 @@ def told(arguments: str) -> bytes:
 @pytest.mark.parametrize(
     "arguments",
     [
-        '{"a": 1, "b": [2, {"__proto__": 3}]}',
-        '{"a": ',
-        '"\\ud800"',
-        "NaN",
-        "null",
-        "[1]",
-        '{"a":' * 200 + "1" + "}" * 200,
-        '{"a":[{"__proto__":1}]}',
-    ],
-    ids=[
-        "with values beside it",
-        "cut",
-        "half a character",
-        "no JSON",
-        "null",
-        "an array",
-        "deep",
-        "with a key that would be lost",
+        pytest.param('{"a": ', id="cut"),
+        pytest.param('"\\ud800"', id="half a character"),
+        pytest.param("NaN", id="no JSON"),
+        pytest.param("null", id="null"),
+        pytest.param("[1]", id="an array"),
+        pytest.param('{"a":' * 200 + "1" + "}" * 200, id="deep"),
+        pytest.param('{"a":[{"__proto__":1}]}', id="a key that would be lost"),
+        pytest.param('{"a": 1, "b": [2, {"__proto__": 3}]}', id="with others beside it"),
     ],
 )
 async def test_after_a_call_that_the_program_does_not_take_no_process_stays(
