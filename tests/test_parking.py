@@ -53,16 +53,8 @@ def wanted(id: str, call: int) -> bytes:  # noqa: A002 - the wire's word
 
 
 ARGUMENTS = streamed("content_block_delta", delta={"type": "input_json_delta", "partial_json": '{"at": [1, "x"]}'})
-CALLS: list[Action] = [
-    START,
-    piece("I "),
-    piece("look."),
-    calling("a"),
-    ARGUMENTS,
-    wanted("a", 1),
-    calling("b"),
-    STOPPED,
-]
+BOTH_CALLED = [START, piece("I "), piece("look."), calling("a"), ARGUMENTS, wanted("a", 1), calling("b")]
+CALLS: list[Action] = [*BOTH_CALLED, STOPPED]
 GOES_ON: list[Action] = [START, piece("Two birds."), END]
 ANEW: list[Action] = [REMEMBERED, START, piece("Anew."), END, Hang()]
 LOOKS: list[Action] = [*BOTH_CALLED, STOPPED + wanted("b", 2), Answered(2), *GOES_ON, Hang()]
@@ -247,19 +239,8 @@ async def test_after_a_call_that_the_program_does_not_take_no_process_stays(
 
 
 async def test_results_are_told_in_the_order_of_the_calls(autojump_clock: trio.testing.MockClock) -> None:
-    late = [
-        START,
-        calling("a"),
-        ARGUMENTS,
-        calling("b"),
-        STOPPED,
-        wanted("b", 2),
-        Pause(1),
-        wanted("a", 1),
-        Answered(2),
-        *GOES_ON,
-    ]
-    backend = FakeBackend(late)
+    called = [START, calling("a"), ARGUMENTS, calling("b"), STOPPED + wanted("b", 2)]
+    backend = FakeBackend([*called, Pause(1), wanted("a", 1), Answered(2), *GOES_ON])
     parked = parking(backend)
     async with parked.opened():
         await said(parked, ASKED)
