@@ -51,12 +51,12 @@ def decode_json(body: bytes) -> Mapping[str, Json]:
     return value
 
 
-def structure(converter: Converter, value: Mapping[str, Json], kind: type[T]) -> T:
-    """Return ``value`` as a ``kind``. Raise ``BadRequest`` with the path of the first fault as ``param``."""
+def structure(converter: Converter, value: Mapping[str, Json], kind: type[T], path: str = "") -> T:
+    """Return ``value``, at ``path``, as a ``kind``. Raise ``BadRequest`` with the first fault's path as ``param``."""
     try:
         return converter.structure(value, kind)
     except Fault as fault:
-        param = fault.path.removeprefix(".")
+        param = (path + fault.path).removeprefix(".")
         raise BadRequest(f"{param} {fault}.", param=param, code=fault.code) from fault
 
 

@@ -17,6 +17,7 @@ from cca.dialects.schemas import check_depth, object_schema
 from cca.errors import BadRequest
 from cca.model import Conversation, Json, Tool, ToolChoice
 from cca.schemas.subset import held
+from cca.wire import ARRAY_LIMIT
 
 MOST_TOOLS = 128
 """Functions in a request, by OpenAI's schema."""
@@ -96,6 +97,18 @@ def chosen(
             raise BadRequest(text, param=path, code="invalid_value")
 
 
+def unheard_choice(choice: Json, *, nested: bool) -> Iterator[str]:
+    """Yield what has no effect of a choice that was ``chosen``."""
+    if not isinstance(choice, dict):
+        return
+    known, path = {"type", "name", "mode", "tools"}, "tool_choice"
+    inner = choice
+    if nested:
+        yield from (f"{path}.{name}" for name in choice if name not in ("type", choice["type"]))
+        inner, path = _content(choice, path, nested=True)
+    yield from (f"{path}.{name}" for name, value in inner.items() if name not in known and value is not None)
+
+
 def _all(
     tools: tuple[Tool, ...], kind: Literal["auto", "any", "none"], *, parallel: bool
 ) -> tuple[tuple[Tool, ...], ToolChoice]:
@@ -126,6 +139,9 @@ def _allowed(inner: dict[str, Json], tools: tuple[Tool, ...], path: str, *, nest
     listed, path = inner.get("tools"), f"{path}.tools"
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         raise BadRequest(f"{path} must be an array of objects.", param=path, code="invalid_type")
+    if len(listed) > ARRAY_LIMIT:
+        text = f"{path} has {len(listed):,} items, and may have {ARRAY_LIMIT:,}."
+        raise BadRequest(text, param=path, code="invalid_value")
     names = set(_allowed_names(listed, {tool.name for tool in tools}, path, nested=nested))
     return tuple(tool for tool in tools if tool.name in names)
 

@@ -31,8 +31,10 @@ def test_the_form_of_the_answer_is_a_schema(wished: Any, schema: Any) -> None:
 
 
 def test_what_a_form_says_besides_its_schema_is_named() -> None:
-    wished = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "description": "d"}}
-    assert ask(response_format=wished).ignored == ("response_format.json_schema.description",)
+    wished = {"type": "json_schema", "x": 1, "json_schema": {"name": "x", "schema": SCHEMA, "description": "d", "y": 1}}
+    inner = "response_format.json_schema"
+    assert ask(response_format=wished).ignored == ("response_format.x", f"{inner}.y", f"{inner}.description")
+    assert ask(response_format={"type": "text", "x": 1}).ignored == ("response_format.x",)
 
 
 NOTES = {"k" * 64: "v" * 512, **{str(key): "" for key in range(15)}}

@@ -100,6 +100,19 @@ def test_without_tools_nothing_is_chosen(fields: Any) -> None:
         pytest.param({"tools": [tool(strict=True, parameters=SCHEMA)]}, ("tools.function.strict",), id="strict"),
         pytest.param({"tools": [tool(strict=True, parameters=CLOSED)]}, (), id="strict as Claude's API can be"),
         pytest.param({"functions": [{"name": "f", "x": 1}]}, ("functions.x",), id="the deprecated form"),
+        pytest.param(
+            {"tools": [tool()], "tool_choice": {**tool(x=1), "y": 1}},
+            ("tool_choice.y", "tool_choice.function.x"),
+            id="in a choice",
+        ),
+        pytest.param(
+            {
+                "tools": [tool()],
+                "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [tool()], "x": 1}},
+            },
+            ("tool_choice.allowed_tools.x",),
+            id="in a list of the allowed",
+        ),
     ],
 )
 def test_what_is_not_offered_on_is_named(fields: Any, ignored: Any) -> None:
@@ -225,6 +238,14 @@ def test_an_id_that_is_used_again_is_told_apart() -> None:
 
 def test_the_places_of_results_are_by_the_ids_of_their_calls() -> None:
     assert ask(HE, calling("c", "d"), result("d"), result("c")).results == {"d": "messages[2]", "c": "messages[3]"}
+
+
+def test_what_a_call_says_besides_its_name_and_arguments_is_named() -> None:
+    call = calling("c")
+    call["tool_calls"][0] |= {"x": 1, "function": {"name": "f", "arguments": "{}", "y": 1}}
+    older = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}", "z": 1}}
+    heard = ask(HE, call, result("c"), older, {"role": "function", "name": "f", "content": "r"})
+    assert heard.ignored == ("messages.tool_calls.x", "messages.tool_calls.function.y", "messages.function_call.z")
 
 
 def test_white_space_of_a_result_is_named() -> None:

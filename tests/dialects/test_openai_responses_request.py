@@ -138,6 +138,11 @@ def test_one_call_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("fields", "ignored"),
     [
+        pytest.param(
+            {"text": {"format": {**FORMAT, "description": "d", "x": 1}}},
+            ("text.format.x", "text.format.description"),
+            id="of a form",
+        ),
         pytest.param({"max_tool_calls": 3}, ("max_tool_calls",), id="a field"),
         pytest.param({"tools": [function("f", parameters=SCHEMA, strict=True)]}, ("tools.strict",), id="strict"),
         pytest.param({"truncation": "auto"}, ("truncation",), id="truncation"),
@@ -186,7 +191,7 @@ def test_what_has_no_effect_is_named(fields: Any, ignored: tuple[str, ...]) -> N
         pytest.param({"text": {"format": {"type": "xml"}}}, "text.format", "invalid_value", id="a format"),
         pytest.param(
             {"text": {"format": {"type": "json_schema"}}},
-            "text.format.schema",
+            "text.format.name",
             "missing_required_parameter",
             id="no schema",
         ),

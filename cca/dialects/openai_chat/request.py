@@ -25,7 +25,7 @@ def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
     ignored = [*check(request.extra), *_ignored_inside(request)]
     model = terms.catalogue.resolve(request.model)
     choices = read_choices(request.n, terms.choices)
-    schema = output_schema(request.response_format, "response_format", nested=True)
+    schema, unshaped = output_schema(request.response_format, "response_format", nested=True)
     offer = read_offer(request)
     entry = terms.catalogue.entry(model)
     sampling, untaken = read_sampling(
@@ -36,7 +36,14 @@ def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
     return Ask(
         (conversation,) * choices,
         stream=bool(request.stream),
-        ignored=(*ignored, *offer.ignored, *untaken, *heard.ignored, *unheld(conversation, "tools.function.strict")),
+        ignored=(
+            *ignored,
+            *unshaped,
+            *offer.ignored,
+            *untaken,
+            *heard.ignored,
+            *unheld(conversation, "tools.function.strict"),
+        ),
         include_usage=bool(request.stream_options and request.stream_options.include_usage),
         keeping=_keeping(request, body),
         results=heard.results,
@@ -68,8 +75,3 @@ def _ignored_inside(request: ChatRequest) -> Iterator[str]:
     yield from unheard_options(request.stream_options)
     if request.metadata and not request.store:
         yield "metadata"
-    match request.response_format:
-        case {"json_schema": {"description": str()}}:
-            yield "response_format.json_schema.description"
-        case _:
-            pass

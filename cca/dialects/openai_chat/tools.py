@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from cca.dialects.openai_chat.body import ChatRequest, Function, FunctionTool, OtherTool
-from cca.dialects.openai_tools import chosen, function_tool, offered
+from cca.dialects.openai_tools import chosen, function_tool, offered, unheard_choice
 from cca.errors import BadRequest
 from cca.model import Json, Tool, ToolChoice
 
@@ -24,6 +24,7 @@ def read_offer(request: ChatRequest) -> Offer:
     if request.tools and request.functions:
         text = "functions is the older form of tools, and both are there; send tools alone."
         raise BadRequest(text, param="functions", code="unsupported_parameter")
+    _check_form(request)
     tools, ignored = _tools(request.tools or ())
     newer = chosen(
         request.tool_choice,
@@ -40,8 +41,20 @@ def read_offer(request: ChatRequest) -> Offer:
         nested=False,
         path="function_call",
     )
+    ignored += unheard_choice(request.tool_choice, nested=True)
     ignored += [f"functions.{name}" for _, function in functions for name in function.extra]
     return Offer(*(older if functions else newer), tuple(ignored))
+
+
+def _check_form(request: ChatRequest) -> None:
+    """Raise ``BadRequest`` for a choice in the other form than what it is of: it would have no effect."""
+    for offer, choice, path, instead in (
+        (request.tools, request.function_call, "function_call", "tool_choice"),
+        (request.functions, request.tool_choice, "tool_choice", "function_call"),
+    ):
+        if offer and choice not in (None, "auto"):
+            text = f"{path} says nothing of what is offered in the other form; send {instead}."
+            raise BadRequest(text, param=path, code="unsupported_parameter")
 
 
 def _tools(tools: Iterable[FunctionTool | OtherTool]) -> tuple[list[tuple[str, Function]], list[str]]:

@@ -129,12 +129,14 @@ class Reader:
             where = f"{path}.tool_calls[{index}]"
             made = _function_call(call, where)
             self.ignored += (f"messages.tool_calls.{name}" for name in made.extra)
+            self.ignored += (f"messages.tool_calls.function.{name}" for name in made.function.extra)
             yield self._call(made.id, made.function, f"{where}.function", where)
         self._function = None
         if message.function_call is not None:
             call_id = path.translate(_ID)
             self._function = message.function_call.name, call_id
             where = f"{path}.function_call"
+            self.ignored += (f"messages.function_call.{name}" for name in message.function_call.extra)
             yield self._call(call_id, message.function_call, where, where)
 
     def _call(self, id: str, called: Called, path: str, place: str) -> ToolUse:  # noqa: A002 - the wire's word

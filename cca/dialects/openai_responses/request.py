@@ -31,7 +31,7 @@ def decode(given: Mapping[str, Json], terms: Terms) -> Ask:
     entry = terms.catalogue.entry(model)
     keeping = _keeping(request, given)
     offer = read_tools(request)
-    schema = output_schema(request.text and request.text.format, "text.format", nested=False)
+    schema, unshaped = output_schema(request.text and request.text.format, "text.format", nested=False)
     sampling, untaken = read_sampling(
         _wishes(request), thinking_off=entry is not None and entry.thinking_off, forced=offer.choice.forced
     )
@@ -42,7 +42,14 @@ def decode(given: Mapping[str, Json], terms: Terms) -> Ask:
     return Ask(
         (conversation,),
         stream=bool(request.stream),
-        ignored=(*ignored, *offer.ignored, *untaken, *reading.ignored, *unheld(conversation, "tools.strict")),
+        ignored=(
+            *ignored,
+            *unshaped,
+            *offer.ignored,
+            *untaken,
+            *reading.ignored,
+            *unheld(conversation, "tools.strict"),
+        ),
         keeping=keeping,
         results=reading.results,
         echo=dict(_echo(request, keeping, offer, untaken)),
