@@ -101,7 +101,7 @@ def unheard_choice(choice: Json, *, nested: bool) -> Iterator[str]:
     """Yield what has no effect of a choice that was ``chosen``."""
     if not isinstance(choice, dict):
         return
-    known, path = {"type", "name", "mode", "tools"}, "tool_choice"
+    known, path = {"type", "name", "namespace", "mode", "tools"}, "tool_choice"
     inner = choice
     if nested:
         yield from (f"{path}.{name}" for name in choice if name not in ("type", choice["type"]))

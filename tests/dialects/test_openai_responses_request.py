@@ -143,6 +143,14 @@ def test_one_call_at_a_time() -> None:
             ("text.format.x", "text.format.description"),
             id="of a form",
         ),
+        pytest.param(
+            {
+                "tools": [{"type": "function", "name": "f"}],
+                "tool_choice": {"type": "function", "name": "f", "x": 1},
+            },
+            ("tool_choice.x",),
+            id="of a choice",
+        ),
         pytest.param({"max_tool_calls": 3}, ("max_tool_calls",), id="a field"),
         pytest.param({"tools": [function("f", parameters=SCHEMA, strict=True)]}, ("tools.strict",), id="strict"),
         pytest.param({"truncation": "auto"}, ("truncation",), id="truncation"),

@@ -6,7 +6,7 @@ from attrs import evolve, frozen
 
 from cca.dialects.openai_responses.body import FunctionTool, NamespaceTool, ResponsesRequest, UnknownTool
 from cca.dialects.openai_responses.routes import Route, routes_of
-from cca.dialects.openai_tools import chosen, function_tool, offered
+from cca.dialects.openai_tools import chosen, function_tool, offered, unheard_choice
 from cca.errors import BadRequest
 from cca.model import Json, Tool, ToolChoice
 from cca.wire import ARRAY_LIMIT
@@ -29,8 +29,8 @@ def read_tools(request: ResponsesRequest) -> Offer:
     parallel = request.parallel_tool_calls is not False
     echo = tuple(_echo(tool) for tool in given if not isinstance(tool, UnknownTool))
     tools, choice = chosen(_flat(request.tool_choice, echo), tools, parallel=parallel, nested=False)
-    ignored = tuple(name for position, tool in enumerate(given) for name in _unheard(tool, f"tools[{position}]"))
-    return Offer(tools, choice, echo, ignored)
+    ignored = [name for position, tool in enumerate(given) for name in _unheard(tool, f"tools[{position}]")]
+    return Offer(tools, choice, echo, (*ignored, *unheard_choice(request.tool_choice, nested=False)))
 
 
 def _functions(tool: FunctionTool | NamespaceTool | UnknownTool, position: int) -> Iterator[tuple[str, Tool]]:
