@@ -171,7 +171,7 @@ async def test_no_item_is_left_out_between_pages(order: str, autojump_clock: Moc
         path = f"{CONVERSATIONS}/{new['id']}/items"
         await server.ask(posted(path, {"items": [user(str(each)) for each in range(18, 30)]}))
         found: list[str] = []
-        after = ""
+        after: str | None = ""
         while after is not None:
             page = (await server.ask(get(f"{path}?limit=7&order={order}{after}"))).json
             found += [each["content"][0]["text"] for each in page["data"]]
