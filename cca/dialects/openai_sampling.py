@@ -1,12 +1,16 @@
 """How a request to one of OpenAI's APIs wants its answer sampled, as far as Claude can."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
+from cattrs import Converter
 
 from cca.errors import BadRequest
 from cca.model import Sampling
+from cca.wire import or_null, text_or_array
+
+Stop: TypeAlias = str | tuple[str, ...]
 
 STOP_LIMIT = 4
 """Stop sequences in a request, by OpenAI's schema."""
@@ -35,11 +39,17 @@ class Wishes:
     """What a request says of it. ``limits`` are of tokens, by their fields' names: the first that is given counts."""
 
     limits: Mapping[str, int | None] = field(factory=dict)
-    stop: str | tuple[str, ...] | None = None
+    stop: Stop | None = None
     temperature: float | None = None
     top_p: float | None = None
     effort: str | None = None
     effort_path: str = "reasoning_effort"
+
+
+def read_stop(converter: Converter) -> None:
+    """Let a converter read ``Stop | None``."""
+    union: Any = Stop | None
+    converter.register_structure_hook(union, or_null(text_or_array(converter, tuple[str, ...])))
 
 
 def read_sampling(wishes: Wishes, *, thinking_off: bool, forced: bool = False) -> tuple[Sampling, tuple[str, ...]]:
@@ -84,7 +94,7 @@ def _limit(limits: Mapping[str, int | None]) -> tuple[int | None, tuple[str, ...
     return counts, tuple(name for name, limit in given.items() if limit != counts)
 
 
-def _stop(stop: str | tuple[str, ...] | None) -> tuple[str, ...]:
+def _stop(stop: Stop | None) -> tuple[str, ...]:
     sequences = (stop,) if isinstance(stop, str) else stop or ()
     if len(sequences) > STOP_LIMIT:
         raise BadRequest(f"stop has more than {STOP_LIMIT} sequences.", param="stop", code="invalid_value")

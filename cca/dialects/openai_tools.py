@@ -79,22 +79,26 @@ def chosen(
         case "required":
             _check_any(tools, path)
             return _all(tools, "any", parallel=parallel)
-        case {"type": "function"}:
-            inner, where = _content(choice, path, nested=nested)
-            name = _offered_name(inner.get("name"), {tool.name for tool in tools}, f"{where}.name")
-            return tools, ToolChoice("tool", name, parallel)
-        case {"type": "allowed_tools"}:
-            inner, where = _content(choice, path, nested=nested)
-            allowed = _allowed(inner, tools, where, nested=nested)
-            return _allowed_mode(inner, allowed, where, parallel=parallel)
-        case {"type": str(kind)}:
-            text = (
-                f"{path} forces a tool of type {kind[:40]!r}, and cca has functions only; name one of those in tools."
-            )
-            raise BadRequest(text, param=path, code="unsupported_value")
+        case {"type": str()}:
+            return _named(choice, tools, path, parallel=parallel, nested=nested)
         case _:
             text = f'{path} must be "none", "auto", "required", or an object that names a function of tools.'
             raise BadRequest(text, param=path, code="invalid_value")
+
+
+def _named(
+    choice: dict[str, Json], tools: tuple[Tool, ...], path: str, *, parallel: bool, nested: bool
+) -> tuple[tuple[Tool, ...], ToolChoice]:
+    """Return what a choice comes to that names a function, or several."""
+    if choice["type"] not in ("function", "allowed_tools"):
+        kind = choice["type"][:40]
+        text = f"{path} forces a tool of type {kind!r}, and cca has functions only; name one of those in tools."
+        raise BadRequest(text, param=path, code="unsupported_value")
+    inner, where = _content(choice, path, nested=nested)
+    if choice["type"] == "function":
+        name = _offered_name(inner.get("name"), {tool.name for tool in tools}, f"{where}.name")
+        return tools, ToolChoice("tool", name, parallel)
+    return _allowed_mode(inner, _allowed(inner, tools, where, nested=nested), where, parallel=parallel)
 
 
 def unheard_choice(choice: Json, *, nested: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ from attrs import frozen
 from cattrs import Converter
 
 from cca.dialects.openai_fields import StreamOptions
+from cca.dialects.openai_sampling import Stop, read_stop
 from cca.model import Json
 from cca.wire import Body, Hook, or_null, strict_converter, structure, tagged, text_or_array
 
@@ -59,7 +60,6 @@ class AudioPart(Body):
 Part: TypeAlias = TextPart | RefusalPart | ImagePart | FilePart | AudioPart
 Parts: TypeAlias = tuple[Part, ...]
 Content: TypeAlias = str | Parts
-Stop: TypeAlias = str | tuple[str, ...]
 
 
 @frozen(kw_only=True)
@@ -192,13 +192,13 @@ MESSAGES: Mapping[str, type[Body]] = {
 
 def _converter() -> Converter:
     converter = strict_converter()
+    read_stop(converter)
     unions: dict[Any, Hook] = {
         Part: tagged(converter, "type", PARTS),
         Message: tagged(converter, "role", MESSAGES),
         ToolCall: tagged(converter, "type", {"function": FunctionToolCall}, OtherCall),
         Tool: tagged(converter, "type", {"function": FunctionTool}, OtherTool),
         Content: text_or_array(converter, Parts),
-        Stop: text_or_array(converter, tuple[str, ...]),
     }
     for union, hook in unions.items():
         converter.register_structure_hook(union, hook)

@@ -5,20 +5,16 @@ was made for models that go on with a text until they are stopped, and would cut
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
 
 from attrs import frozen
-from cattrs import Converter
 
 from cca.dialects.contract import Ask, Terms
 from cca.dialects.openai import read_choices
 from cca.dialects.openai_fields import LOGPROBS, Refusal, StreamOptions, check, unheard_options
-from cca.dialects.openai_sampling import Wishes, read_sampling
+from cca.dialects.openai_sampling import Stop, Wishes, read_sampling, read_stop
 from cca.errors import BadRequest
 from cca.model import Conversation, Json, Text, UserTurn
-from cca.wire import Body, Hook, or_null, strict_converter, structure, text_or_array
-
-Stop: TypeAlias = str | tuple[str, ...]
+from cca.wire import Body, strict_converter, structure
 
 PROMPTS, ECHOED = "prompts", "echoed"
 """In an ask's ``echo``: how many prompts there are, and the prompt before each choice's text."""
@@ -96,12 +92,5 @@ def _choices(prompts: Sequence[str], n: int | None, most: int) -> int:
     return read_choices(n, most // len(prompts))
 
 
-def _converter() -> Converter:
-    converter = strict_converter()
-    stop: Hook = text_or_array(converter, tuple[str, ...])
-    union: Any = Stop | None
-    converter.register_structure_hook(union, or_null(stop))
-    return converter
-
-
-_CONVERTER = _converter()
+_CONVERTER = strict_converter()
+read_stop(_CONVERTER)
