@@ -101,7 +101,7 @@ def test_without_tools_nothing_is_chosen(fields: Any) -> None:
         pytest.param({"tools": [tool(strict=True, parameters=CLOSED)]}, (), id="strict as Claude's API can be"),
         pytest.param({"functions": [{"name": "f", "x": 1}]}, ("functions.x",), id="the deprecated form"),
         pytest.param(
-            {"tools": [tool()], "tool_choice": {**tool(x=1), "y": 1}},
+            {"tools": [tool()], "tool_choice": tool(x=1) | {"y": 1}},
             ("tool_choice.y", "tool_choice.function.x"),
             id="in a choice",
         ),
