@@ -9,8 +9,8 @@ from typing import Any, get_args
 import orjson
 from attrs import asdict, fields, frozen
 
-from cca.model import Json, Usage, UserTurn
-from cca.store.turns import Answered, Role, Status, content_of, history, joined, turn_of
+from cca.model import Json, Usage
+from cca.store.turns import Answered, Role, Status, content_of, turn_of
 
 LATEST = 253_402_300_800.0
 """Seconds since the epoch, in the year 10000: no calendar has what is later. Nothing takes longer, either."""
@@ -78,9 +78,6 @@ def check(archive: Archive) -> None:
     for position, turn in enumerate(archive.turns):
         if turn.answer is not None and not _is_of_use(turn.answer):
             raise UnreadableArchive(f"what its turn {position} came to has a number or a name that no answer has")
-    said = joined(history((turn.role, turn.status, orjson.dumps(turn.content).decode()) for turn in archive.turns))
-    if said and not isinstance(said[0], UserTurn):
-        raise UnreadableArchive("it begins with the assistant, and a conversation with Claude begins with the user")
 
 
 def answered_of(given: Json) -> Answered:

@@ -25,7 +25,7 @@ from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.keys import Key
 from cca.markdown import markdown
 from cca.message import Message
-from cca.model import AssistantTurn, Conversation, Text, Told, UserTurn
+from cca.model import Conversation, Text, Told, UserTurn
 from cca.parking import fresh
 from cca.store.database import open_database
 from cca.store.sessions import TITLE_LIMIT, Name, find
@@ -321,9 +321,6 @@ def turns_of(**changes: Any) -> Any:
     return [{**turn, **changes} for turn in exported["turns"]]
 
 
-TOLD_FIRST = request_json(Conversation("haiku", (AssistantTurn((Text("Ho."),)), UserTurn((Text("Hi."),)))))
-
-
 def slow_recording() -> bytes:
     header, *rows = recording(session=None).splitlines()
     return b"\n".join([header, *(json.dumps({**json.loads(row), "at": 10**16}).encode() for row in rows)])
@@ -348,8 +345,6 @@ FAILED = (FIXTURES / "2.1.330" / "error_400.ndjson").read_bytes()
         pytest.param(archived_as(id=".."), "not dots alone", id="an id of dots"),
         pytest.param(archived_as(turns=turns_of(id="x" * 129)), "the ids of its turns are not", id="a long turn's id"),
         pytest.param(archived_as(turns=turns_of(id="same")), "two have the same one", id="one id for two turns"),
-        pytest.param(archived_as(turns=turns_of()[1:]), "begins with the assistant", id="the assistant begins"),
-        pytest.param(recording(session=None, request=TOLD_FIRST), "begins with the assistant", id="a recording, too"),
         pytest.param(slow_recording(), "a number or a name that no answer has", id="a recording of 300,000 years"),
         pytest.param(archived_as(title="x" * (TITLE_LIMIT + 1)), "may have 500 characters", id="a long title"),
         pytest.param(recording(session=None, request={}), "its request is not understood", id="no request"),
