@@ -298,11 +298,25 @@ def test_a_recording_whose_answer_does_not_end_well_is_refused(name: str) -> Non
         imported(RECORDINGS[name])
 
 
-def test_a_recording_of_a_request_that_would_be_refused_is_refused() -> None:
+def nested(levels: int) -> Any:
+    return {"not": nested(levels - 1)} if levels else {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        pytest.param({"output_schema": {"type": "strin"}}, "The answer cannot be held", id="a schema that is none"),
+        pytest.param(
+            {"tools": [{"name": "f", "description": "", "input_schema": nested(200)}]},
+            "A tool's schema is nested deeper",
+            id="a schema that is nested too deep",
+        ),
+    ],
+)
+def test_a_recording_of_a_request_that_would_be_refused_is_refused(fields: Any, why: str) -> None:
     recording = RECORDINGS["structured_output"]
-    request = {**recording.request, "output_schema": {"type": "strin"}}
-    header = attrs.evolve(recording.transcript.header, request=request)
-    with pytest.raises(UnreadableArchive, match="its request would be refused: The answer cannot be held"):
+    header = attrs.evolve(recording.transcript.header, request={**recording.request, **fields})
+    with pytest.raises(UnreadableArchive, match=f"its request would be refused: {why}"):
         imported(attrs.evolve(recording, transcript=attrs.evolve(recording.transcript, header=header)))
 
 
