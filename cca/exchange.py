@@ -186,7 +186,8 @@ async def _relay(
             # Before the client is told, which can take it long: the program would ask its API for more.
             process.end()
         for event in events:
-            talk.message.take(event)
+            if talk.may_stay:
+                talk.message.take(event)
             match event:
                 case Failed(error):
                     return error

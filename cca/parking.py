@@ -34,7 +34,10 @@ GONE_TIMEOUT = 10.0
 
 @define
 class Talk:
-    """A dialogue with a process. ``opening`` is to be written first; ``may_stay`` after an answer that calls tools."""
+    """A dialogue with a process. ``opening`` is to be written first; ``may_stay`` after an answer that calls tools.
+
+    ``message`` is the answer of one that may: what its process waits after.
+    """
 
     process: Process
     dialogue: Dialogue

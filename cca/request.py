@@ -155,7 +155,7 @@ async def _converse(
 async def _choose(
     service: Service,
     request: Request,
-    asked: "Asked",
+    asked: Asked,
     choice: Choice,
     settle: Callable[[], Awaitable[None]],
     after: AsyncExitStack,
@@ -195,7 +195,7 @@ def _continued(request: Request, sent: Conversation, session: OpenSession | None
 
 
 async def _settle(
-    request: Request, asked: "Asked", tallies: Sequence[Tally], turn: trio.Lock, charge: Callable[[], None]
+    request: Request, asked: Asked, tallies: Sequence[Tally], turn: trio.Lock, charge: Callable[[], None]
 ) -> None:
     """Commit a choice that is complete: one that cannot be kept has failed. Then charge for the request.
 

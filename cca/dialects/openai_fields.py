@@ -1,4 +1,4 @@
-"""What becomes of the fields of a request that a dialect of OpenAI's does not name, by its table of those it refuses.
+"""Fields that OpenAI's APIs share, and what becomes of those that a dialect does not name, by its table of the refused.
 
 A field that would change the shape or the meaning of an answer is refused, one that only tunes it is ignored and named.
 Nothing is dropped in silence.
@@ -14,6 +14,18 @@ from cca.model import Json
 from cca.wire import Body
 
 LOGPROBS = "Claude does not give log probabilities; leave it out."
+
+
+@frozen(kw_only=True)
+class TextPart(Body):
+    type: str
+    text: str
+
+
+@frozen(kw_only=True)
+class RefusalPart(Body):
+    type: str
+    refusal: str
 
 
 @frozen

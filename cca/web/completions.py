@@ -4,11 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from attrs import frozen
 from quart import Response, g, request
 
-from cca.dialects.openai import read_metadata
-from cca.errors import BadRequest, NotFound
+from cca.errors import NotFound
 from cca.model import Json
 from cca.service import Service
 from cca.store import stored
@@ -16,8 +14,7 @@ from cca.store.database import Connection
 from cca.store.stored import Stored
 from cca.web.body import as_json
 from cca.web.paging import limit_of, listed, order_of, paged
-from cca.web.sent import sent_as
-from cca.wire import Body
+from cca.web.sent import metadata_sent
 
 KIND: stored.Kind = "chat.completion"
 
@@ -26,13 +23,6 @@ PIECE = 500
 
 
 _PAIR = re.compile(r"metadata\[(.*)\]", re.DOTALL)
-
-
-@frozen(kw_only=True)
-class Update(Body):
-    """What can be changed of a completion."""
-
-    metadata: Json = None
 
 
 async def list_completions(service: Service) -> Response:
@@ -67,12 +57,7 @@ async def get_completion(service: Service, id: str) -> Response:  # noqa: A002
 
 async def change_completion(service: Service, id: str) -> Response:  # noqa: A002
     """Set the metadata."""
-    given, sent = await sent_as(Update)
-    if "metadata" not in given:
-        raise BadRequest(
-            "metadata is missing: it is what can be changed.", param="metadata", code="missing_required_parameter"
-        )
-    metadata = read_metadata(sent.metadata)
+    metadata = await metadata_sent()
 
     def write(connection: Connection) -> Json:
         stored.change(connection, _found(service, connection, id), metadata)

@@ -14,7 +14,7 @@ from quart import Response, g, request
 from cca.dialects.openai import read_metadata
 from cca.dialects.openai_responses.conversation import Added, added, items_of_turn, system_items
 from cca.dialects.pairing import check_pairs
-from cca.errors import BadRequest, NotFound
+from cca.errors import NotFound
 from cca.model import Json
 from cca.service import Service
 from cca.sessions import no_conversation
@@ -26,7 +26,7 @@ from cca.store.turns import joined, user_rows
 from cca.web.answer import ignored
 from cca.web.body import LARGE_BODY, as_json, has_body, read_in_time
 from cca.web.paging import limit_of, listed, not_listed, order_of
-from cca.web.sent import sent_as
+from cca.web.sent import metadata_sent, sent_as
 from cca.wire import Body
 
 PIECE = 20
@@ -38,11 +38,6 @@ class NewConversation(Body):
     """What a conversation begins with, and what is noted beside it."""
 
     items: Json = None
-    metadata: Json = None
-
-
-@frozen(kw_only=True)
-class Labels(Body):
     metadata: Json = None
 
 
@@ -76,11 +71,7 @@ async def get_conversation(service: Service, id: str) -> Response:  # noqa: A002
 
 async def change_conversation(service: Service, id: str) -> Response:  # noqa: A002
     """Set the metadata."""
-    given, sent = await sent_as(Labels)
-    if "metadata" not in given:
-        text = "metadata is missing: it is what can be changed."
-        raise BadRequest(text, param="metadata", code="missing_required_parameter")
-    metadata = read_metadata(sent.metadata)
+    metadata = await metadata_sent()
 
     def write(connection: Connection) -> Session:
         sessions.label(connection, _found(service, connection, _name(id)), metadata)

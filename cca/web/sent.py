@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from attrs import fields
+from attrs import fields, frozen
 from cattrs import Converter
 from quart import request
 
+from cca.dialects.openai import read_metadata
 from cca.errors import BadRequest
 from cca.model import Json
 from cca.web.access import check_media_type
@@ -33,6 +34,22 @@ async def sent_as(kind: type[T]) -> tuple[Mapping[str, Json], T]:
             code="unknown_parameter",
         )
     return given, sent
+
+
+@frozen(kw_only=True)
+class Labels(Body):
+    """What can be changed of what is stored."""
+
+    metadata: Json = None
+
+
+async def metadata_sent() -> Mapping[str, str]:
+    """Return the metadata that the body sets. Raise ``BadRequest`` for a body without."""
+    given, sent = await sent_as(Labels)
+    if "metadata" not in given:
+        text = "metadata is missing: it is what can be changed."
+        raise BadRequest(text, param="metadata", code="missing_required_parameter")
+    return read_metadata(sent.metadata)
 
 
 def _converter() -> Converter:

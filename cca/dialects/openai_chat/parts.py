@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from cca.dialects.media import document, image
-from cca.dialects.openai_chat.body import AudioPart, Content, FilePart, ImagePart, Part, RefusalPart, TextPart
+from cca.dialects.openai_chat.body import AudioPart, Content, FilePart, ImagePart, Part
+from cca.dialects.openai_fields import RefusalPart, TextPart
 from cca.errors import BadRequest
 from cca.model import Document, Image, ResultPart, Text
 

@@ -9,21 +9,10 @@ from typing import Any, TypeAlias
 from attrs import frozen
 from cattrs import Converter
 
+from cca.dialects.openai_fields import RefusalPart, TextPart
 from cca.dialects.openai_responses.references import item_type
 from cca.model import Json
 from cca.wire import Body, Hook, or_null, strict_converter, structure, tagged, text_or_array
-
-
-@frozen(kw_only=True)
-class TextPart(Body):
-    type: str
-    text: str
-
-
-@frozen(kw_only=True)
-class RefusalPart(Body):
-    type: str
-    refusal: str
 
 
 @frozen(kw_only=True)

@@ -5,6 +5,7 @@ from typing import TypeAlias, assert_never
 from attrs import define, field
 
 from cca.dialects import media
+from cca.dialects.openai_fields import RefusalPart, TextPart
 from cca.dialects.openai_responses.body import (
     Content,
     FilePart,
@@ -17,8 +18,6 @@ from cca.dialects.openai_responses.body import (
     Message,
     Part,
     Reasoning,
-    RefusalPart,
-    TextPart,
 )
 from cca.dialects.openai_responses.routes import Route
 from cca.dialects.openai_tools import CallIds, arguments_of, check_name
