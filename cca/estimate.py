@@ -7,7 +7,7 @@ from typing import assert_never
 import orjson
 
 from cca.depth import too_deep
-from cca.model import Conversation, Document, Image, Json, Text, ToolResult, ToolUse, Turn, UserTurn
+from cca.model import Conversation, Document, Image, Json, SearchResult, Text, ToolResult, ToolUse, Turn, UserTurn
 
 BYTES_PER_TOKEN = 4
 """Of English text and of code, about; other scripts have more tokens a character, and more bytes."""
@@ -49,6 +49,12 @@ def _parts(turns: tuple[Turn, ...]) -> Iterator[str | int]:
                     yield IMAGE_TOKENS
                 case Document(text=str(text)):
                     yield text
+                case Document(pieces=(_, *_) as pieces):
+                    yield from _parts((UserTurn(pieces),))
+                case SearchResult(source, title, content):
+                    yield source
+                    yield title
+                    yield from _parts((UserTurn(content),))
                 case Document(data=data):
                     # Three bytes are four characters of base64. What is at an address is a page at least.
                     yield max(1, len(data or "") * 3 // 4 // PAGE_BYTES) * PAGE_TOKENS

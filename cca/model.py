@@ -16,8 +16,16 @@ Json: TypeAlias = Any
 
 
 @frozen
+class CacheMark:
+    """A mark after which the model's API keeps what it has read, for as long as ``ttl`` says: five minutes without."""
+
+    ttl: Literal["5m", "1h"] | None = None
+
+
+@frozen
 class Text:
     text: str
+    cache: CacheMark | None = None
 
 
 @frozen
@@ -27,6 +35,7 @@ class Image:
     media_type: str | None = None
     data: str | None = None
     url: str | None = None
+    cache: CacheMark | None = None
 
 
 NO_CONTENT = Text("(no content)")
@@ -35,13 +44,31 @@ NO_CONTENT = Text("(no content)")
 
 @frozen
 class Document:
-    """A PDF in base64, plain text in ``text``, or a ``url`` that the model's API fetches a PDF from."""
+    """A PDF in base64, plain text in ``text``, its ``pieces``, or a ``url`` that the model's API fetches a PDF from.
+
+    ``context`` is about it, and not cited from; ``citations`` asks for an answer that says what of it stands where.
+    """
 
     media_type: str | None = None
     data: str | None = None
     text: str | None = None
     title: str | None = None
     url: str | None = None
+    pieces: tuple[Text | Image, ...] = ()
+    context: str | None = None
+    citations: bool = False
+    cache: CacheMark | None = None
+
+
+@frozen
+class SearchResult:
+    """What a search of the client's has found at ``source``, in pieces that the model may cite."""
+
+    source: str
+    title: str
+    content: tuple[Text, ...]
+    citations: bool = False
+    cache: CacheMark | None = None
 
 
 @frozen
@@ -51,9 +78,10 @@ class ToolUse:
     id: str
     name: str
     input: Mapping[str, Json]
+    cache: CacheMark | None = None
 
 
-ResultPart: TypeAlias = Text | Image | Document
+ResultPart: TypeAlias = Text | Image | Document | SearchResult
 
 
 @frozen
@@ -61,9 +89,10 @@ class ToolResult:
     tool_use_id: str
     content: tuple[ResultPart, ...]
     is_error: bool = False
+    cache: CacheMark | None = None
 
 
-UserPart: TypeAlias = Text | Image | Document | ToolResult
+UserPart: TypeAlias = Text | Image | Document | SearchResult | ToolResult
 AssistantPart: TypeAlias = Text | ToolUse
 
 
@@ -88,6 +117,7 @@ class Tool:
     description: str
     input_schema: Mapping[str, Json]
     strict: bool | None = None
+    cache: CacheMark | None = None
 
 
 @frozen
@@ -105,7 +135,11 @@ class ToolChoice:
 
 @frozen
 class Sampling:
-    """How to sample; ``None`` leaves a setting to the model. ``thinking`` off is ``False``."""
+    """How to sample; ``None`` leaves a setting to the model. ``thinking`` off is ``False``.
+
+    A model that is to think does so as it sees fit, or within ``thinking_budget`` tokens. ``thinking_display`` is how
+    much of it is told.
+    """
 
     max_tokens: int | None = None
     stop_sequences: tuple[str, ...] = ()
@@ -113,13 +147,17 @@ class Sampling:
     top_p: float | None = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     thinking: bool | None = None
+    top_k: int | None = None
+    thinking_budget: int | None = None
+    thinking_display: Literal["summarized", "omitted"] | None = None
 
 
 @frozen
 class Conversation:
     """One request: everything that the model is to see, and nothing else.
 
-    ``turns`` alternate, start with a user turn and end with one. ``system`` blocks are joined by a blank line.
+    ``turns`` alternate, start with a user turn and end with one. ``system`` blocks are joined by a blank line; the
+    client put ``system_marks`` marks for the cache on them. ``cache`` is a mark on whatever comes last.
     ``output_schema`` asks for an answer that is exactly one JSON value of that schema.
     """
 
@@ -130,6 +168,8 @@ class Conversation:
     sampling: Sampling = field(factory=Sampling)
     tool_choice: ToolChoice = field(factory=ToolChoice)
     output_schema: Mapping[str, Json] | None = None
+    system_marks: int = 0
+    cache: CacheMark | None = None
 
 
 @frozen
@@ -175,6 +215,32 @@ class ThinkingDelta:
 
 
 @frozen
+class Signed:
+    """The model's API signed what the model thought just before, or thought without telling it."""
+
+    signature: str
+
+
+@frozen
+class Redacted:
+    """The model thought what nobody but its API can read."""
+
+    data: str
+
+
+@frozen
+class NextText:
+    """The text that follows is a block of its own, apart from the one before it."""
+
+
+@frozen
+class Cited:
+    """The text block that is being written cites a document: ``citation`` is the API's object, as it came."""
+
+    citation: Mapping[str, Json]
+
+
+@frozen
 class ToolCallStarted:
     """A tool call opens; the ``ToolCallDelta``s that follow are its, until the next one opens."""
 
@@ -191,12 +257,16 @@ class ToolCallDelta:
 
 @frozen
 class Finished:
-    """The answer is complete. ``cost`` is in US dollars, where Claude Code has said it."""
+    """The answer is complete. ``cost`` is in US dollars, where Claude Code has said it.
+
+    ``details`` are what the model's API says of why it stopped, as they came.
+    """
 
     stop_reason: StopReason
     stop_sequence: str | None
     usage: Usage
     cost: float | None = None
+    details: Mapping[str, Json] | None = None
 
 
 @frozen
@@ -206,7 +276,19 @@ class Failed:
     error: CcaError
 
 
-Event: TypeAlias = Started | TextDelta | ThinkingDelta | ToolCallStarted | ToolCallDelta | Finished | Failed
+Event: TypeAlias = (
+    Started
+    | TextDelta
+    | NextText
+    | Cited
+    | ThinkingDelta
+    | Signed
+    | Redacted
+    | ToolCallStarted
+    | ToolCallDelta
+    | Finished
+    | Failed
+)
 
 
 @frozen

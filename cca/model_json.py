@@ -7,7 +7,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn
 from cattrs.strategies import configure_tagged_union
 
-from cca.model import AssistantPart, ResultPart, Turn, UserPart
+from cca.model import AssistantPart, Image, ResultPart, Text, Turn, UserPart
 
 
 def model_converter(tag: str) -> Converter:
@@ -16,7 +16,7 @@ def model_converter(tag: str) -> Converter:
     converter.register_unstructure_hook_factory(
         attrs.has, lambda kind: make_dict_unstructure_fn(kind, converter, _cattrs_omit_if_default=True)
     )
-    for union in (ResultPart, UserPart, AssistantPart, Turn):
+    for union in (Text | Image, ResultPart, UserPart, AssistantPart, Turn):
         configure_tagged_union(union, converter, tag_name=tag, tag_generator=_kind)
     return converter
 

@@ -19,15 +19,17 @@ the answer cannot be mended and fails.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias, assert_never
 
 from attrs import define, evolve, field, frozen
 
+from cca.claude.blocks import Blocks
 from cca.claude.calls import Calls, is_plain
 from cca.claude.events import (
     ApiRetry,
     BlockStart,
+    CitationPiece,
     Compacted,
     ControlReply,
     Ignored,
@@ -39,6 +41,7 @@ from cca.claude.events import (
     Onward,
     Piece,
     RateLimit,
+    SignaturePiece,
     TextPiece,
     ThinkingPiece,
     ToolRequest,
@@ -57,12 +60,9 @@ from cca.model import (
     Event,
     Failed,
     Finished,
+    Json,
     Started,
     StopReason,
-    TextDelta,
-    ThinkingDelta,
-    ToolCallDelta,
-    ToolCallStarted,
     ToolResult,
     Turn,
     Usage,
@@ -164,6 +164,7 @@ class Dialogue:
     _cost_before: float | None = field(default=0.0, init=False)
     _form: Form = field(init=False)
     _calls: Calls = field(init=False)
+    _blocks: Blocks = field(factory=Blocks, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._form = Form(self.conversation)
@@ -231,7 +232,7 @@ class Dialogue:
         if isinstance(self.phase, Spoken) and _ends(self.phase.message, line):
             return self._spoken(self.phase.message, self.phase.message.stop_reason, None)
         match line:
-            case TextPiece() | ThinkingPiece() | JsonPiece() | BlockStart():
+            case TextPiece() | CitationPiece() | ThinkingPiece() | SignaturePiece() | JsonPiece() | BlockStart():
                 return self._pass_on(line)
             case MessageStart():
                 return self._begin(line)
@@ -276,6 +277,7 @@ class Dialogue:
                 return self._fail(_broke_off())
             case Asked() | Answering() | Begun() | Refused():
                 self._form.begin()
+                self._blocks.begin()
                 self.phase = Begun(line)
                 return Step()
             case _:
@@ -296,7 +298,7 @@ class Dialogue:
                 return self._fail(UpstreamFailed("Claude Code sent a piece of an answer outside of a message."))
 
     def _passed_on(self, line: Piece) -> Iterator[Event]:
-        for event in _events(line):
+        for event in self._blocks.events(line):
             yield from self._form.pass_on(event)
 
     def _end(self, line: MessageDelta) -> Step:
@@ -304,12 +306,14 @@ class Dialogue:
             return Step()
         match self.phase:
             case Begun(start):
-                opening: tuple[Event, ...] = (_started(start),)
+                opening: tuple[Event, ...] = (_started(start), *self._blocks.rest())
             case Saying(start):
                 opening = ()
             case _:
                 return self._fail(UpstreamFailed("Claude Code ended an answer that it had not begun."))
-        step = self._finish(opening, line.stop_reason, line.stop_sequence, usage_of(start.usage, line.usage))
+        step = self._finish(
+            opening, line.stop_reason, line.stop_sequence, usage_of(start.usage, line.usage), details=line.details
+        )
         awaited = self._calls.awaited
         if line.stop_reason == "tool_use" and awaited:
             self.phase = Called(start.id, awaited)
@@ -364,8 +368,11 @@ class Dialogue:
     def _spoken(self, message: WholeMessage, reason: str | None, cost: float | None) -> Step:
         start = MessageStart(message.id, message.model, message.usage)
         self._form.begin()
+        self._blocks.begin()
         said = [event for piece in message.pieces for event in self._passed_on(piece)]
-        return self._finish((_started(start), *said), reason, message.stop_sequence, usage_of(message.usage), cost)
+        said += self._blocks.rest()
+        usage = usage_of(message.usage)
+        return self._finish((_started(start), *said), reason, message.stop_sequence, usage, cost, message.details)
 
     def _retry(self, line: ApiRetry) -> Step:
         if isinstance(self.phase, Saying):
@@ -393,12 +400,13 @@ class Dialogue:
         sequence: str | None,
         usage: Usage,
         cost: float | None = None,
+        details: Mapping[str, Json] | None = None,
     ) -> Step:
         known = STOP_REASONS.get(reason or "")
         if known is None:
             return self._fail(UpstreamFailed(f"The model stopped for a reason that cca does not know: {reason}"))
         self.phase = Over()
-        return Step(events=(*said, *self._form.end(Finished(known, sequence, usage, cost))))
+        return Step(events=(*said, *self._form.end(Finished(known, sequence, usage, cost, details))))
 
     def _fail(self, error: CcaError) -> Step:
         self.phase = Over()
@@ -424,22 +432,6 @@ def _broke_off() -> CcaError:
 
 def _started(start: MessageStart) -> Started:
     return Started(start.id, start.model, usage_of(start.usage))
-
-
-def _events(line: Piece) -> Iterable[Event]:
-    match line:
-        case TextPiece(text) | BlockStart("text", text):
-            return [TextDelta(text)] if text else []
-        case ThinkingPiece(text) | BlockStart("thinking", text):
-            return [ThinkingDelta(text)] if text else []
-        case JsonPiece(piece):
-            return [ToolCallDelta(piece)] if piece else []
-        case BlockStart("tool_use", _, id, name):
-            return [ToolCallStarted(id, name)]
-        case BlockStart():
-            return []
-        case _:
-            assert_never(line)
 
 
 def _text(message: WholeMessage) -> str:

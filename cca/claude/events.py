@@ -34,12 +34,13 @@ class MessageStart:
 
 @frozen
 class BlockStart:
-    """``id`` and ``name`` are a ``tool_use``'s."""
+    """``id`` and ``name`` are a ``tool_use``'s, ``data`` a ``redacted_thinking``'s."""
 
     kind: str
     text: str = ""
     id: str = ""
     name: str = ""
+    data: str = ""
 
 
 @frozen
@@ -57,7 +58,19 @@ class JsonPiece:
     json: str
 
 
-Piece: TypeAlias = BlockStart | TextPiece | ThinkingPiece | JsonPiece
+@frozen
+class SignaturePiece:
+    """It comes whole, and last in its block."""
+
+    signature: str
+
+
+@frozen
+class CitationPiece:
+    citation: Mapping[str, Json]
+
+
+Piece: TypeAlias = BlockStart | TextPiece | CitationPiece | ThinkingPiece | SignaturePiece | JsonPiece
 
 
 @frozen
@@ -67,6 +80,7 @@ class MessageDelta:
     stop_reason: str | None
     stop_sequence: str | None
     usage: Counts
+    details: Mapping[str, Json] | None = None
 
 
 @frozen
@@ -88,6 +102,7 @@ class WholeMessage:
     stop_sequence: str | None
     usage: Counts
     error: str | None
+    details: Mapping[str, Json] | None = None
 
 
 @frozen
@@ -215,6 +230,12 @@ def _may(of: Mapping[str, Json], name: str, kind: type[T]) -> T | None:
     return None if of.get(name) is None else _need(of, name, kind)
 
 
+def _object(value: Json) -> Mapping[str, Json]:
+    if type(value) is not dict:
+        raise TypeError(f"a {type(value).__name__} where an object belongs")
+    return value
+
+
 def _number(of: Mapping[str, Json], name: str) -> float | None:
     value = of.get(name)
     if value is None:
@@ -259,6 +280,8 @@ def _opening(block: Mapping[str, Json]) -> BlockStart:
             return BlockStart("thinking", text=_may(block, "thinking", str) or "")
         case "tool_use":
             return BlockStart("tool_use", id=_need(block, "id", str), name=_need(block, "name", str))
+        case "redacted_thinking":
+            return BlockStart("redacted_thinking", data=_need(block, "data", str))
         case other:
             return BlockStart(other)
 
@@ -272,13 +295,22 @@ def _block_delta(event: Mapping[str, Json]) -> Line:
             return JsonPiece(_need(delta, "partial_json", str))
         case "thinking_delta":
             return ThinkingPiece(_need(delta, "thinking", str))
+        case "signature_delta":
+            return SignaturePiece(_need(delta, "signature", str))
+        case "citations_delta":
+            return CitationPiece(_need(delta, "citation", dict))
         case other:
             return Ignored(f"stream_event {other}")
 
 
 def _message_delta(event: Mapping[str, Json]) -> Line:
     delta = _need(event, "delta", dict)
-    return MessageDelta(_may(delta, "stop_reason", str), _may(delta, "stop_sequence", str), _usage(event))
+    return MessageDelta(
+        _may(delta, "stop_reason", str),
+        _may(delta, "stop_sequence", str),
+        _usage(event),
+        _may(delta, "stop_details", dict),
+    )
 
 
 def _assistant(frame: Mapping[str, Json]) -> Line:
@@ -293,6 +325,7 @@ def _assistant(frame: Mapping[str, Json]) -> Line:
         stop_sequence=_may(message, "stop_sequence", str),
         usage=_usage(message),
         error=_may(frame, "error", str),
+        details=_may(message, "stop_details", dict),
     )
 
 
@@ -300,8 +333,15 @@ def _pieces(content: Iterable[Json]) -> Iterator[Piece]:
     for block in content:
         opening = _opening(block)
         yield opening
-        if opening.kind == "tool_use":
-            yield JsonPiece(orjson.dumps(_need(block, "input", dict)).decode())
+        match opening.kind:
+            case "tool_use":
+                yield JsonPiece(orjson.dumps(_need(block, "input", dict)).decode())
+            case "thinking":
+                yield SignaturePiece(_may(block, "signature", str) or "")
+            case "text":
+                yield from (CitationPiece(_object(each)) for each in _may(block, "citations", list) or ())
+            case _:
+                pass
 
 
 def _user(frame: Mapping[str, Json]) -> Line:

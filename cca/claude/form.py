@@ -10,15 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import orjson
-from attrs import define, field
+from attrs import define, evolve, field
 
 from cca.errors import UpstreamFailed
 from cca.model import (
+    Cited,
     Conversation,
     Event,
     Failed,
     Finished,
     Json,
+    NextText,
     TextDelta,
     Tool,
     ToolCallDelta,
@@ -137,6 +139,8 @@ class Form:
         match event:
             case TextDelta(text) if self._tool is not None:
                 self._aside.append(text)
+            case NextText() | Cited() if self._tool is not None:
+                pass
             case ToolCallStarted(_, name) if name == self._tool:
                 # After a call of another it is none: that has to be answered first.
                 self._open = "again" if self._answered or self._called else "answer"
@@ -177,7 +181,7 @@ class Form:
         if rest:
             yield TextDelta(rest)
         stopped = "end_turn" if finished.stop_reason == "tool_use" and not called else finished.stop_reason
-        yield Finished(stopped, finished.stop_sequence, finished.usage, finished.cost)
+        yield evolve(finished, stop_reason=stopped)
 
     def _is_offered(self, name: str) -> bool:
         return any(tool.name == name for tool in self.conversation.tools)

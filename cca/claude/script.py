@@ -20,6 +20,7 @@ from cca.model import (
     Image,
     Json,
     ResultPart,
+    SearchResult,
     Text,
     Tool,
     ToolResult,
@@ -106,6 +107,9 @@ def user_block(part: UserPart) -> Block:
             return _image_block(part)
         case Document():
             return _document_block(part)
+        case SearchResult(source, title, content):
+            pieces = [user_block(each) for each in content]
+            return {"type": "search_result", "source": source, "title": title, "content": pieces}
         case ToolResult(tool_use_id, content, is_error):
             block = {
                 "type": "tool_result",

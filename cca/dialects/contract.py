@@ -21,10 +21,14 @@ class Frame:
 
 @frozen
 class Terms:
-    """What the server offers: the models, and how many choices an answer may have."""
+    """What the server offers: the models, and how many choices an answer may have.
+
+    ``version`` is that of the API which the request names, where an API has versions.
+    """
 
     catalogue: Catalogue
     choices: int
+    version: str | None = None
 
 
 @frozen
@@ -64,10 +68,14 @@ class Ask:
 
 @frozen
 class Stamp:
-    """What makes one answer that one: an id without its prefix, and the time in whole seconds since the epoch."""
+    """What makes one answer that one: an id without its prefix, and the time in whole seconds since the epoch.
+
+    ``request_id`` is that of the request which it answers.
+    """
 
     id: str
     created: int
+    request_id: str = ""
 
 
 class StreamEncoder(Protocol):
@@ -95,7 +103,8 @@ class Dialect:
     """A wire format.
 
     ``decode`` raises ``BadRequest`` or ``NotFound``; ``whole`` makes the body of complete messages, one a choice;
-    ``refusal`` gives an error its status and body.
+    ``refusal`` gives an error, and the id of the request that failed, its status and body. ``ping`` is what a stream
+    says while there is nothing to say, where the dialect has an event for that.
     """
 
     name: str
@@ -103,5 +112,6 @@ class Dialect:
     decode: Callable[[Mapping[str, Json], Terms], Ask]
     stream: Callable[[Ask, Stamp], StreamEncoder]
     whole: Callable[[Ask, Stamp, Sequence[Message]], Json]
-    refusal: Callable[[CcaError], tuple[int, Json]]
+    refusal: Callable[[CcaError, str], tuple[int, Json]]
     references: References | None = None
+    ping: Frame | None = None

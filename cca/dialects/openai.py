@@ -21,8 +21,8 @@ MODELS_CREATED = 0
 """Claude Code does not say when its models were made; the field is required."""
 
 
-def refusal(error: CcaError) -> tuple[int, Json]:
-    """Return an error's status and body."""
+def refusal(error: CcaError, _request_id: str = "") -> tuple[int, Json]:
+    """Return an error's status and body, which has no place for the request's id."""
     return _status(error), {"error": error_object(error)}
 
 

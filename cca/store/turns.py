@@ -60,7 +60,8 @@ def content_of(turn: Turn) -> list[Json]:
 
 
 def answer_row(message: Message, answered: Answered) -> Row:
-    return Row("assistant", _text([_part(part) for part in message.parts]), _text(asdict(answered)))
+    told = [_part(part) for part in message.parts if part.pieces or not isinstance(part, Thought)]
+    return Row("assistant", _text(told), _text(asdict(answered)))
 
 
 def is_of_use(message: Message) -> bool:

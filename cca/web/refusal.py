@@ -3,7 +3,7 @@
 import logging
 import math
 
-from quart import Response, request
+from quart import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from cca.dialects import DIALECTS
@@ -29,7 +29,7 @@ async def refuse(error: Exception) -> Response:
     """Return the response for ``error``. A fault of ours is logged, and told without its text."""
     told = _told(error)
     refusals = {dialect.path: dialect.refusal for dialect in DIALECTS}
-    status, body = refusals.get(request.path, openai_refusal)(told)
+    status, body = refusals.get(request.path, openai_refusal)(told, g.request_id)
     response = as_json(body, status)
     if not told.retryable or (told.retry_after or 0) > LONGEST_WAIT:
         # Clients retry some of these by default, ten times and for minutes or days.

@@ -51,6 +51,7 @@ from cca.model import (
     Failed,
     Finished,
     Json,
+    Signed,
     Started,
     Text,
     TextDelta,
@@ -128,6 +129,7 @@ def failure(events: Sequence[Event]) -> CcaError:
             [
                 started(),
                 ThinkingDelta("Hm"),
+                Signed("s"),
                 ThinkingDelta("More"),
                 TextDelta("So"),
                 finished(usage=Usage(10, 7, 3, 2, 5)),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cca.claude.events import (
     ApiRetry,
     BlockStart,
+    CitationPiece,
     Compacted,
     ControlReply,
     Ignored,
@@ -23,6 +24,7 @@ from cca.claude.events import (
     MessageStop,
     Onward,
     RateLimit,
+    SignaturePiece,
     TextPiece,
     ThinkingPiece,
     TurnResult,
@@ -55,7 +57,12 @@ COUNTS = {
         (printed.text("a\u2028\x00\U0001f600"), TextPiece("a\u2028\x00\U0001f600")),
         (printed.delta("input_json_delta", partial_json='{"a'), JsonPiece('{"a')),
         (printed.delta("thinking_delta", thinking="Hm"), ThinkingPiece("Hm")),
-        (printed.delta("signature_delta", signature="s"), Ignored("stream_event signature_delta")),
+        (printed.delta("signature_delta", signature="s"), SignaturePiece("s")),
+        (
+            printed.delta("citations_delta", citation={"type": "char_location"}),
+            CitationPiece({"type": "char_location"}),
+        ),
+        (printed.block_start("redacted_thinking", data="c2Vl"), BlockStart("redacted_thinking", data="c2Vl")),
         (printed.message_delta("stop_sequence", "END"), MessageDelta("stop_sequence", "END", {"output_tokens": 7})),
         (printed.message_delta(None), MessageDelta(None, None, {"output_tokens": 7})),
         (printed.message_stop(), MessageStop()),
@@ -74,6 +81,7 @@ COUNTS = {
                 (
                     BlockStart("text", text="a"),
                     BlockStart("thinking", text="Hm"),
+                    SignaturePiece("s"),
                     BlockStart("tool_use", id="t", name="f"),
                     JsonPiece('{"city":"Köln"}'),
                     BlockStart("new"),

@@ -70,7 +70,7 @@ def whole(dialect: Dialect, conversation: Conversation, events: list[Event]) -> 
     message = Message()
     for event in events:
         if isinstance(event, Failed):
-            status, body = dialect.refusal(event.error)
+            status, body = dialect.refusal(event.error, STAMP.request_id)
             return f"{status}\n{pretty(body)}"
         message.take(event)
     body = dialect.whole(Ask((conversation,), stream=False), STAMP, [message])

@@ -16,6 +16,7 @@ from cca.model import (
     Document,
     Image,
     Json,
+    SearchResult,
     Text,
     ToolResult,
     ToolUse,
@@ -35,8 +36,11 @@ USER_PARTS: tuple[UserPart, ...] = (
     Document("application/pdf", data="JVBERi0=", title="A title"),
     Document(text="words"),
     Document(url="https://example.org/a.pdf"),
+    Document(pieces=(Text("a"), Image(url="https://example.org/a.png")), context="Of May.", citations=True),
+    SearchResult("https://example.org", "A title", (Text("found"),), citations=True),
     ToolResult("t1", ()),
     ToolResult("t2", (Text("no"), Image("image/png", data="iVBORw0="), Document(text="words")), is_error=True),
+    ToolResult("t3", (SearchResult("https://example.org", "A title", (Text("found"),)),)),
 )
 ASSISTANT_PARTS: tuple[AssistantPart, ...] = (
     Text("Yes."),

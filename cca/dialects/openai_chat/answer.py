@@ -18,9 +18,13 @@ from cca.dialects.openai_chat.request import FUNCTIONS
 from cca.dialects.openai_chunks import Chunks, failure, head
 from cca.message import Called, Message
 from cca.model import (
+    Cited,
     Failed,
     Finished,
     Json,
+    NextText,
+    Redacted,
+    Signed,
     Started,
     StopReason,
     TextDelta,
@@ -66,6 +70,9 @@ class ChunkEncoder:
                 yield from self._chunks.end(choice, usage)
             case Failed(error):
                 yield failure(error)
+            case NextText() | Cited() | Signed() | Redacted():
+                # The format has no place for it.
+                pass
             case _:
                 assert_never(told.event)
 

@@ -14,9 +14,13 @@ from cca.dialects.openai_chunks import Chunks, failure, head
 from cca.dialects.openai_completions.request import ECHOED, PROMPTS
 from cca.message import Message
 from cca.model import (
+    Cited,
     Failed,
     Finished,
     Json,
+    NextText,
+    Redacted,
+    Signed,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -58,6 +62,9 @@ class TextEncoder:
                 yield from self._chunks.end(choice, usage)
             case Failed(error):
                 yield failure(error)
+            case NextText() | Cited() | Signed() | Redacted():
+                # The format has no place for it.
+                pass
             case ThinkingDelta() | ToolCallStarted() | ToolCallDelta():
                 # It offers no tools.
                 pass

@@ -89,6 +89,8 @@ def text_of(part: Part, status: Status) -> str:
 def parts_of(message: Message) -> Sequence[Part]:
     """Return what there is to show of a message: one that came to its end, and says nothing, says the empty text."""
     ended = message.stop_reason in ("end_turn", "stop_sequence")
-    if not ended or any(not isinstance(part, Thought) for part in message.parts):
-        return message.parts
-    return [*message.parts, Said([])]
+    # What was thought and is not told has no item.
+    shown = [part for part in message.parts if part.pieces or not isinstance(part, Thought)]
+    if not ended or any(not isinstance(part, Thought) for part in shown):
+        return shown
+    return [*shown, Said([])]

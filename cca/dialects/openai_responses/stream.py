@@ -21,9 +21,13 @@ from cca.dialects.openai_responses.resource import Standing, last_status, resour
 from cca.errors import CcaError
 from cca.message import Called, Message, Part, Said, Thought
 from cca.model import (
+    Cited,
     Failed,
     Finished,
     Json,
+    NextText,
+    Redacted,
+    Signed,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -70,6 +74,9 @@ class ResponseEncoder:
 
     def encode(self, told: Told) -> Iterator[Frame]:
         event, before = told.event, len(self._message.parts)
+        if isinstance(event, Cited | Signed | Redacted):
+            # The format has no place for it.
+            return
         self._message.take(event)
         match event:
             case Started():
@@ -79,7 +86,7 @@ class ResponseEncoder:
                 yield from self._opening(before)
                 last = len(self._message.parts) - 1
                 yield from self._piece(last, self._message.parts[last], piece)
-            case ToolCallStarted():
+            case ToolCallStarted() | NextText():
                 yield from self._opening(before)
             case Finished():
                 yield from self._end(standing(self._message))
