@@ -75,7 +75,8 @@ async def read_request(service: Service, dialect: Dialect, bound: Bounding) -> R
     ask = await _ask(dialect, service, bound)
     if is_affinity():
         ask = evolve(ask, ignored=(*ask.ignored, SESSION_HEADER))
-    return Request(g.request_id, g.principal, dialect, ask, service.stamp(), _session(named, ask))
+    stamp = evolve(service.stamp(), request_id=g.request_id)
+    return Request(g.request_id, g.principal, dialect, ask, stamp, _session(named, ask))
 
 
 def _session(named: str | None, ask: Ask) -> str | None:

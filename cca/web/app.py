@@ -110,7 +110,8 @@ async def _admit() -> None:
 
 
 async def _identify(response: Response) -> Response:
-    response.headers["x-request-id"] = g.request_id
+    # OpenAI's clients read the first, Anthropic's the second.
+    response.headers["x-request-id"] = response.headers["request-id"] = g.request_id
     # Whoever was not let in is told nothing of it.
     if request.path in _ANSWERING and "principal" in g:
         service, principal = _app().service, g.principal

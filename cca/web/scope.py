@@ -89,11 +89,13 @@ def _unservable(scope: HTTPScope | WebsocketScope) -> Refusal | None:
 def refused(app: NamesRequests, error: BadRequest) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """Return the headers and the body of a refusal that no route has made."""
     body = orjson.dumps({"error": error_object(error)})
+    request_id = app.request_id().encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"x-should-retry", b"false"),
-        (b"x-request-id", app.request_id().encode()),
+        (b"x-request-id", request_id),
+        (b"request-id", request_id),
     ]
     return headers, body
 

@@ -47,6 +47,7 @@ async def test_a_stream_is_this(autojump_clock: MockClock) -> None:
         "cache-control": "no-cache",
         "x-accel-buffering": "no",
         "x-request-id": "req_id1",
+        "request-id": "req_id1",
         "transfer-encoding": "chunked",
     }
 

@@ -209,6 +209,7 @@ class Client:
         for name, _, value in (row.partition(": ") for row in rows):
             assert name.lower() not in headers
             headers[name.lower()] = value
+        assert headers["request-id"] == headers["x-request-id"]
         return Reply(int(line.split()[1]), headers, (), ended=False)
 
     async def chunk(self) -> bytes:
