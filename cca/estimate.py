@@ -7,7 +7,20 @@ from typing import assert_never
 import orjson
 
 from cca.depth import too_deep
-from cca.model import Conversation, Document, Image, Json, SearchResult, Text, ToolResult, ToolUse, Turn, UserTurn
+from cca.model import (
+    Conversation,
+    Document,
+    Image,
+    Json,
+    RedactedThinking,
+    SearchResult,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+    Turn,
+    UserTurn,
+)
 
 BYTES_PER_TOKEN = 4
 """Of English text and of code, about; other scripts have more tokens a character, and more bytes."""
@@ -61,6 +74,11 @@ def _parts(turns: tuple[Turn, ...]) -> Iterator[str | int]:
                 case ToolUse(_, name, input):
                     yield name
                     yield _text(input)
+                case Thinking(text):
+                    yield text
+                case RedactedThinking():
+                    # What it says is known to the API alone.
+                    pass
                 case ToolResult(_, content):
                     yield from _parts((UserTurn(content),))
                 case _:

@@ -92,8 +92,23 @@ class ToolResult:
     cache: CacheMark | None = None
 
 
+@frozen
+class Thinking:
+    """What the model thought, as far as it is told, with the ``signature`` by which its API knows it again."""
+
+    text: str
+    signature: str
+
+
+@frozen
+class RedactedThinking:
+    """What the model thought, in a form that only its API can read."""
+
+    data: str
+
+
 UserPart: TypeAlias = Text | Image | Document | SearchResult | ToolResult
-AssistantPart: TypeAlias = Text | ToolUse
+AssistantPart: TypeAlias = Text | ToolUse | Thinking | RedactedThinking
 
 
 @frozen
@@ -103,7 +118,10 @@ class UserTurn:
 
 @frozen
 class AssistantTurn:
+    """``model`` is the id of the one that said it, where it thought: another one's thoughts are of no use to a model."""
+
     content: tuple[AssistantPart, ...]
+    model: str | None = None
 
 
 Turn: TypeAlias = UserTurn | AssistantTurn

@@ -53,15 +53,12 @@ def user(content: Sequence[Mapping[str, Json]], *, query: bool) -> bytes:
     return serialize(frame if query else {**frame, "shouldQuery": False})
 
 
-def assistant(content: Sequence[Mapping[str, Json]]) -> bytes:
-    return serialize(
-        {
-            "type": "assistant",
-            "message": {"role": "assistant", "content": content},
-            "parent_tool_use_id": None,
-            "session_id": "",
-        }
-    )
+def assistant(content: Sequence[Mapping[str, Json]], model: str | None = None) -> bytes:
+    """Say a turn of the model's. The program drops what was thought in it, unless ``model`` is the id of its own."""
+    message: dict[str, Json] = {"role": "assistant", "content": content}
+    if model is not None:
+        message["model"] = model
+    return serialize({"type": "assistant", "message": message, "parent_tool_use_id": None, "session_id": ""})
 
 
 def tool_result(request_id: str, call: Json, texts: Sequence[str]) -> bytes:

@@ -19,9 +19,11 @@ from cca.model import (
     Document,
     Image,
     Json,
+    RedactedThinking,
     ResultPart,
     SearchResult,
     Text,
+    Thinking,
     Tool,
     ToolResult,
     ToolUse,
@@ -46,8 +48,8 @@ def script(conversation: Conversation) -> list[bytes]:
     last = len(conversation.turns) - 1
     for position, turn in enumerate(conversation.turns):
         match turn:
-            case AssistantTurn(content):
-                batch += frames.assistant([assistant_block(part) for part in content])
+            case AssistantTurn(content, model):
+                batch += frames.assistant([assistant_block(part) for part in content], model)
             case UserTurn(content):
                 batch += frames.user(user_blocks(content), query=position == last)
                 batches.append(batch)
@@ -127,6 +129,10 @@ def assistant_block(part: AssistantPart) -> Block:
             return {"type": "text", "text": text}
         case ToolUse(id, name, input):
             return {"type": "tool_use", "id": id, "name": name, "input": input}
+        case Thinking(text, signature):
+            return {"type": "thinking", "thinking": text, "signature": signature}
+        case RedactedThinking(data):
+            return {"type": "redacted_thinking", "data": data}
         case _:
             assert_never(part)
 
