@@ -1,8 +1,10 @@
 """One request of a dialect: decode, converse in the request's nursery, encode what happens.
 
-The status line goes out with the first event, so that an answer which fails before it began has its own status.
+The status line goes out with the first event, so that an answer which fails before it began has its own status. Where
+a dialect has pings, a stream begins with one when the model takes its time, and a failure is then an event of it.
 """
 
+import math
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -52,14 +54,16 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     request_nursery().start_soon(attend, service, asked, sender, bound)
     arriving = Arriving(events, bound, len(ask.conversations))
-    first = await arriving.next()
-    if isinstance(first.event, Failed):
-        raise first.event.error
     if ask.stream:
-        body = _stream(first, arriving, dialect.stream(ask, asked.stamp), service.settings.heartbeat)
+        heartbeat = service.settings.heartbeat
+        first = await arriving.within(math.inf if dialect.ping is None else heartbeat)
+        if first is not None and isinstance(first.event, Failed):
+            raise first.event.error
+        silent = sse.KEEP_ALIVE if dialect.ping is None else sse.render([dialect.ping])
+        body = _stream(first, arriving, dialect.stream(ask, asked.stamp), silent, heartbeat)
         response = Response(body, headers=STREAM_HEADERS)
     else:
-        messages = await _messages(first, arriving, len(ask.conversations))
+        messages = await _messages(arriving, len(ask.conversations))
         response = as_json(dialect.whole(ask, asked.stamp, messages))
     response.headers.update(ignored(ask.ignored))
     if asked.session is not None:
@@ -124,6 +128,12 @@ class Arriving:
                 told = await self._events.receive()
         return self._seen(told or Told(0, Failed(end.error)))
 
+    async def within(self, seconds: float) -> Told | None:
+        """Return the next event, or nothing if it takes longer."""
+        with trio.move_on_after(seconds):
+            return await self.next()
+        return None
+
     def waiting(self) -> Iterator[Told]:
         """Yield the events that are there already: they share one write."""
         with suppress(trio.WouldBlock, trio.EndOfChannel):
@@ -153,32 +163,31 @@ async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
     return ask
 
 
-async def _messages(first: Told, arriving: Arriving, choices: int) -> list[Message]:
+async def _messages(arriving: Arriving, choices: int) -> list[Message]:
     """Return the complete message of each choice. Raise the failure that came instead."""
     messages = [Message() for _ in range(choices)]
-    told = first
-    while True:
+    while arriving.unfinished:
+        told = await arriving.next()
         if isinstance(told.event, Failed):
             raise told.event.error
         messages[told.choice].take(told.event)
-        if not arriving.unfinished:
-            return messages
-        told = await arriving.next()
+    return messages
 
 
-async def _stream(first: Told, arriving: Arriving, encoder: StreamEncoder, heartbeat: float) -> AsyncIterator[bytes]:
-    told: Told | None = first
+async def _stream(
+    first: Told | None, arriving: Arriving, encoder: StreamEncoder, silent: bytes, heartbeat: float
+) -> AsyncIterator[bytes]:
+    """Yield the frames of an answer, and what is said while it is ``silent`` for ``heartbeat`` seconds."""
+    told = first
     while True:
         if told is None:
-            yield sse.KEEP_ALIVE
+            yield silent
         else:
             together = (told, *arriving.waiting())
             yield b"".join(sse.render(encoder.encode(each)) for each in together)
             if not arriving.unfinished:
                 return
-        told = None
-        with trio.move_on_after(heartbeat):
-            told = await arriving.next()
+        told = await arriving.within(heartbeat)
 
 
 def ignored(sent: Iterable[str]) -> Mapping[str, str]:
