@@ -118,7 +118,7 @@ class UserTurn:
 
 @frozen
 class AssistantTurn:
-    """``model`` is the id of the one that said it, where it thought: another one's thoughts are of no use to a model."""
+    """``model`` is the id of the one that said it, where it thought: a model has no use for the thoughts of another."""
 
     content: tuple[AssistantPart, ...]
     model: str | None = None
