@@ -1,16 +1,9 @@
-"""Fields that OpenAI's APIs share, and what becomes of those that a dialect does not name, by its table of the refused.
+"""Fields that OpenAI's APIs share."""
 
-A field that would change the shape or the meaning of an answer is refused, one that only tunes it is ignored and named.
-Nothing is dropped in silence.
-"""
-
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from attrs import frozen
 
-from cca.errors import BadRequest
-from cca.model import Json
 from cca.wire import Body
 
 LOGPROBS = "Claude does not give log probabilities; leave it out."
@@ -28,25 +21,6 @@ class RefusalPart(Body):
     refusal: str
 
 
-@frozen
-class Refusal:
-    """A field that is refused unless its value is one of ``harmless``, which ask for what is done anyway."""
-
-    instead: str
-    harmless: tuple[Any, ...] = ()
-
-
-def check(extra: Mapping[str, Json], refused: Mapping[str, Refusal]) -> Iterator[str]:
-    """Yield the fields of ``extra`` that have no effect. Raise ``BadRequest`` for the first that is ``refused``."""
-    for name, value in extra.items():
-        row = refused.get(name)
-        if row is None:
-            yield name
-        elif not any(same(value, harmless) for harmless in row.harmless):
-            code = "unsupported_value" if row.harmless else "unsupported_parameter"
-            raise BadRequest(f"{name} cannot be honoured: {row.instead}", param=name, code=code)
-
-
 @frozen(kw_only=True)
 class StreamOptions(Body):
     """What the older APIs let a request say of its stream."""
@@ -57,8 +31,3 @@ class StreamOptions(Body):
 def unheard_options(options: StreamOptions | None) -> Iterator[str]:
     """Yield what has no effect of the options of a stream."""
     yield from (f"stream_options.{name}" for name in (options.extra if options else ()))
-
-
-def same(value: Json, other: Json) -> bool:
-    """Return whether two values are one on the wire, where true is not 1."""
-    return type(value) is type(other) and bool(value == other)

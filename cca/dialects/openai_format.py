@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from attrs import frozen
 
-from cca.dialects.schemas import object_schema
+from cca.dialects.schemas import checkable, object_schema
 from cca.errors import BadRequest
 from cca.model import Json
-from cca.schemas.keywords import fault_in
 from cca.wire import Body, strict_converter, structure
 
 _KINDS = ("text", "json_object", "json_schema")
@@ -72,16 +71,8 @@ def _named(form: Named, path: str) -> tuple[Mapping[str, Json], tuple[str, ...]]
         raise BadRequest(f"{where} is missing.", param=where, code="missing_required_parameter")
     # The schema is for the answer's text, and Claude's API has no place for words about it.
     described = () if form.description is None else (f"{path}.description",)
-    return _checkable(object_schema(form.schema, where, stated=True), where), (*_unheard(form, path), *described)
+    return checkable(object_schema(form.schema, where, stated=True), where), (*_unheard(form, path), *described)
 
 
 def _unheard(form: Body, path: str) -> Iterator[str]:
     yield from (f"{path}.{name}" for name in form.extra)
-
-
-def _checkable(schema: Mapping[str, Json], path: str) -> Mapping[str, Json]:
-    """Return a schema that an answer can be held to. Raise ``BadRequest`` for another."""
-    fault = fault_in(schema)
-    if fault is None:
-        return schema
-    raise BadRequest(f"{path} cannot be used, since {fault}.", param=path, code="invalid_value")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from cca.depth import DEPTH_LIMIT, too_deep
 from cca.errors import BadRequest
 from cca.model import Json
+from cca.schemas.keywords import fault_in
 
 
 def object_schema(schema: Json, path: str, *, stated: bool) -> Mapping[str, Json]:
@@ -31,3 +32,11 @@ def check_depth(value: Json, path: str) -> None:
         raise BadRequest(
             f"{path} is nested deeper than {DEPTH_LIMIT} levels; make it flatter.", param=path, code="invalid_value"
         )
+
+
+def checkable(schema: Mapping[str, Json], path: str) -> Mapping[str, Json]:
+    """Return a schema that an answer can be held to. Raise ``BadRequest`` for another."""
+    fault = fault_in(schema)
+    if fault is None:
+        return schema
+    raise BadRequest(f"{path} cannot be used, since {fault}.", param=path, code="invalid_value")

@@ -6,8 +6,9 @@ Source of the names: OpenAI's published schema ``CreateChatCompletionRequest``.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cca.dialects.openai_fields import LOGPROBS, Refusal
-from cca.dialects.openai_fields import check as check_fields
+from cca.dialects.fields import Refusal
+from cca.dialects.fields import check as check_fields
+from cca.dialects.openai_fields import LOGPROBS
 from cca.errors import BadRequest
 from cca.model import Json
 

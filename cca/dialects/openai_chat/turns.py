@@ -21,8 +21,8 @@ from cca.dialects.openai_chat.body import (
 from cca.dialects.openai_chat.fields import check_message
 from cca.dialects.openai_chat.parts import parts_of, shown, spoken, unheard, written
 from cca.dialects.openai_tools import CallIds, arguments_of, check_name
-from cca.dialects.openai_turns import Said, turns_of
 from cca.dialects.pairing import unanswered
+from cca.dialects.turns import Said, turns_of
 from cca.errors import BadRequest
 from cca.model import AssistantPart, AssistantTurn, ResultPart, Text, ToolResult, ToolUse, Turn, UserPart, UserTurn
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from cca.dialects.contract import Ask, Terms
+from cca.dialects.fields import Refusal, check
 from cca.dialects.openai import read_choices
-from cca.dialects.openai_fields import LOGPROBS, Refusal, StreamOptions, check, unheard_options
+from cca.dialects.openai_fields import LOGPROBS, StreamOptions, unheard_options
 from cca.dialects.openai_sampling import Stop, Wishes, read_sampling, read_stop
 from cca.errors import BadRequest
 from cca.model import Conversation, Json, Text, UserTurn

@@ -5,7 +5,8 @@ Source of the names: OpenAI's published schema ``CreateResponse``.
 
 from collections.abc import Iterator, Mapping
 
-from cca.dialects.openai_fields import LOGPROBS, Refusal, check, same
+from cca.dialects.fields import Refusal, check, same
+from cca.dialects.openai_fields import LOGPROBS
 from cca.dialects.openai_responses.body import ResponsesRequest
 from cca.dialects.openai_responses.resource import UNASKED
 from cca.errors import BadRequest

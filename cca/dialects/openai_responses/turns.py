@@ -21,8 +21,8 @@ from cca.dialects.openai_responses.body import (
 )
 from cca.dialects.openai_responses.routes import Route
 from cca.dialects.openai_tools import CallIds, arguments_of, check_name
-from cca.dialects.openai_turns import Said, texts, turns_of
 from cca.dialects.pairing import unanswered
+from cca.dialects.turns import Said, texts, turns_of
 from cca.errors import BadRequest
 from cca.model import NO_CONTENT, AssistantTurn, Document, Image, Json, Text, ToolResult, ToolUse, Turn, UserTurn
 
