@@ -56,7 +56,8 @@ def refusal(error: CcaError, request_id: str) -> tuple[int, Json]:
 
 def _message(error: CcaError) -> str:
     """Return what an error says, with the place that it is about: the format has no other place for that."""
-    return error.message if error.param is None or error.param in error.message else str(error)
+    named = error.param is not None and re.search(rf"(?<!\w){re.escape(error.param)}(?!\w)", error.message)
+    return error.message if named else str(error)
 
 
 def model(catalogue: Catalogue, name: str) -> Json:
