@@ -1,11 +1,12 @@
 """How a request to one of OpenAI's APIs wants its answer sampled, as far as Claude can."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 from cattrs import Converter
 
+from cca.dialects.sampling import Effort, check_stop, within
 from cca.errors import BadRequest
 from cca.model import Sampling
 from cca.wire import or_null, text_or_array
@@ -17,8 +18,6 @@ STOP_LIMIT = 4
 
 MOST_TEMPERATURE = 2
 """OpenAI's highest temperature; Claude's is 1, which stands for all above it."""
-
-Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 
 EFFORTS: Mapping[str, Effort] = {
     "none": "low",
@@ -60,8 +59,8 @@ def read_sampling(wishes: Wishes, *, thinking_off: bool, forced: bool = False) -
     """
     effort = _effort(wishes)
     wished = {
-        "temperature": _within("temperature", wishes.temperature, MOST_TEMPERATURE),
-        "top_p": _within("top_p", wishes.top_p, 1),
+        "temperature": within("temperature", wishes.temperature, MOST_TEMPERATURE),
+        "top_p": within("top_p", wishes.top_p, 1),
     }
     given = {name: value for name, value in wished.items() if value is not None and value != 1}
     limit, untaken = _limit(wishes.limits)
@@ -99,17 +98,5 @@ def _stop(stop: Stop | None) -> tuple[str, ...]:
     if len(sequences) > STOP_LIMIT:
         raise BadRequest(f"stop has more than {STOP_LIMIT} sequences.", param="stop", code="invalid_value")
     for position, sequence in enumerate(sequences):
-        if not sequence.strip():
-            path = "stop" if isinstance(stop, str) else f"stop[{position}]"
-            raise BadRequest(
-                f"{path} is only white space, which Claude cannot stop at; use a sequence with other characters.",
-                param=path,
-                code="unsupported_value",
-            )
+        check_stop(sequence, "stop" if isinstance(stop, str) else f"stop[{position}]")
     return sequences
-
-
-def _within(name: str, value: float | None, most: float) -> float | None:
-    if value is not None and not 0 <= value <= most:
-        raise BadRequest(f"{name} must be from 0 to {most}, and is {value:g}.", param=name, code="invalid_value")
-    return value

@@ -14,15 +14,16 @@ import orjson
 from attrs import define, field
 
 from cca.dialects.schemas import check_depth, object_schema
+from cca.dialects.tools import check_name, distinct
 from cca.errors import BadRequest
-from cca.model import Conversation, Json, Tool, ToolChoice
-from cca.schemas.subset import held
+from cca.model import Json, Tool, ToolChoice
 from cca.wire import ARRAY_LIMIT
 
 MOST_TOOLS = 128
 """Functions in a request, by OpenAI's schema."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+MOST_NAME = 64
+"""Characters of a function's name, by OpenAI's schema."""
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,200}")
 """What Claude's API takes as the id of a call."""
@@ -30,37 +31,19 @@ _ID = re.compile(r"[a-zA-Z0-9_-]{1,200}")
 
 def function_tool(name: str, description: str | None, parameters: Json, strict: bool | None, path: str) -> Tool:  # noqa: FBT001 - as the wire has it
     """Return a function. ``path`` is that of the object with its name. Raise ``BadRequest`` for one that is none."""
-    check_name(name, f"{path}.name")
+    check_name(name, f"{path}.name", MOST_NAME)
     given = {"type": "object", "properties": {}} if parameters in (None, {}) else parameters
     schema = object_schema(given, f"{path}.parameters", stated=False)
     return Tool(name, description or "", schema, strict)
 
 
-def unheld(conversation: Conversation, path: str) -> tuple[str, ...]:
-    """Return what is named as ignored where ``strict``, at ``path``, is more than Claude's API can hold a tool to."""
-    strict = [(tool.name, tool.input_schema) for tool in conversation.tools if tool.strict]
-    return (path,) if len(held(strict, conversation.output_schema)) < len(strict) else ()
-
-
-def check_name(name: str, path: str) -> None:
-    """Raise ``BadRequest`` for what is no name of a function."""
-    if not _NAME.fullmatch(name):
-        text = f"{path} is {name[:80]!r}; use 1 to 64 letters, digits, underscores and dashes."
-        raise BadRequest(text, param=path, code="invalid_value")
-
-
 def offered(tools: Iterable[tuple[str, Tool]], path: str) -> tuple[Tool, ...]:
     """Return the tools that are each with its path. Raise ``BadRequest`` for too many, or two of one name."""
-    found: dict[str, Tool] = {}
-    for where, tool in tools:
-        if tool.name in found:
-            text = f"{where}.name is {tool.name!r}, as that of a function before it; give each a name of its own."
-            raise BadRequest(text, param=f"{where}.name", code="invalid_value")
-        found[tool.name] = tool
+    found = distinct(tools)
     if len(found) > MOST_TOOLS:
         text = f"{path} has {len(found)} functions, and may have {MOST_TOOLS}; offer fewer."
         raise BadRequest(text, param=path, code="invalid_value")
-    return tuple(found.values())
+    return found
 
 
 def chosen(

@@ -11,8 +11,8 @@ from cca.dialects.openai_chat.turns import read_messages
 from cca.dialects.openai_fields import unheard_options
 from cca.dialects.openai_format import output_schema
 from cca.dialects.openai_sampling import Wishes, read_sampling
-from cca.dialects.openai_tools import unheld
 from cca.dialects.schemas import check_depth
+from cca.dialects.tools import unheld
 from cca.model import Conversation, Json
 
 FUNCTIONS = "functions"

@@ -20,8 +20,9 @@ from cca.dialects.openai_chat.body import (
 )
 from cca.dialects.openai_chat.fields import check_message
 from cca.dialects.openai_chat.parts import parts_of, shown, spoken, unheard, written
-from cca.dialects.openai_tools import CallIds, arguments_of, check_name
+from cca.dialects.openai_tools import MOST_NAME, CallIds, arguments_of
 from cca.dialects.pairing import unanswered
+from cca.dialects.tools import check_name
 from cca.dialects.turns import Said, turns_of
 from cca.errors import BadRequest
 from cca.model import AssistantPart, AssistantTurn, ResultPart, Text, ToolResult, ToolUse, Turn, UserPart, UserTurn
@@ -140,7 +141,7 @@ class Reader:
             yield self._call(call_id, message.function_call, where, where)
 
     def _call(self, id: str, called: Called, path: str, place: str) -> ToolUse:  # noqa: A002 - the wire's word
-        check_name(called.name, f"{path}.name")
+        check_name(called.name, f"{path}.name", MOST_NAME)
         made = ToolUse(self._ids.called(id), called.name, arguments_of(called.arguments or "", f"{path}.arguments"))
         self.calls[made.id] = place
         return made

@@ -11,8 +11,8 @@ from cca.dialects.openai_responses.listing import listed
 from cca.dialects.openai_responses.tools import Offer, read_tools
 from cca.dialects.openai_responses.turns import read_input
 from cca.dialects.openai_sampling import Wishes, read_sampling
-from cca.dialects.openai_tools import unheld
 from cca.dialects.schemas import check_depth
+from cca.dialects.tools import unheld
 from cca.errors import BadRequest
 from cca.model import Conversation, Json
 

@@ -6,14 +6,12 @@ Source of the format: the Open Responses specification, ``ResponseResource``, al
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from attrs import evolve
-
+from cca import estimate
 from cca.dialects.contract import Ask, Stamp
 from cca.dialects.openai import error_object
 from cca.dialects.openai_responses.items import Items, Status, items_of, parts_of
 from cca.dialects.openai_responses.stored import PREFIX
 from cca.errors import CcaError
-from cca.estimate import estimated_tokens
 from cca.message import Message
 from cca.model import Conversation, Json, StopReason, Usage
 
@@ -106,8 +104,7 @@ def last_status(status: Standing) -> Status:
 
 def input_tokens(conversation: Conversation) -> Json:
     """Return about how many tokens a conversation is that the model is to hear, and none of those that may come out."""
-    silent = evolve(conversation, sampling=evolve(conversation.sampling, max_tokens=None))
-    return {"object": "response.input_tokens", "input_tokens": estimated_tokens(silent)}
+    return {"object": "response.input_tokens", "input_tokens": estimate.input_tokens(conversation)}
 
 
 def failure(error: CcaError) -> Json:

@@ -20,8 +20,9 @@ from cca.dialects.openai_responses.body import (
     Reasoning,
 )
 from cca.dialects.openai_responses.routes import Route
-from cca.dialects.openai_tools import CallIds, arguments_of, check_name
+from cca.dialects.openai_tools import MOST_NAME, CallIds, arguments_of
 from cca.dialects.pairing import unanswered
+from cca.dialects.tools import check_name
 from cca.dialects.turns import Said, texts, turns_of
 from cca.errors import BadRequest
 from cca.model import NO_CONTENT, AssistantTurn, Document, Image, Json, Text, ToolResult, ToolUse, Turn, UserTurn
@@ -138,7 +139,7 @@ class Reading:
 
     def _call(self, call: FunctionCall, path: str) -> ToolUse:
         name = Route(call.name, call.namespace).flat
-        check_name(name, f"{path}.name")
+        check_name(name, f"{path}.name", MOST_NAME)
         made = ToolUse(self._ids.called(call.call_id), name, arguments_of(call.arguments, f"{path}.arguments"))
         self.calls[made.id] = path
         return made
