@@ -82,6 +82,9 @@ def _part(part: Json) -> Iterator[str]:
             yield _json({**result, "content": [_shown(inner) for inner in content]})
         case {"type": "image"}:
             yield f"Image: {_named(part)}"
+        case {"type": "search_result", **found}:
+            yield "Search result:"
+            yield _json(found)
         case _:
             yield f"Document: {_named(part)}"
 

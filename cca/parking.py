@@ -19,12 +19,24 @@ import orjson
 import trio
 from attrs import define, evolve, field, frozen
 
+from cca import marks
 from cca.backends import Backend, Process
 from cca.backends.transcript import request_json
 from cca.claude.dialogue import Dialogue
 from cca.claude.lines import LineFramer
 from cca.message import Message
-from cca.model import AssistantPart, AssistantTurn, Conversation, Text, ToolResult, ToolUse
+from cca.model import (
+    AssistantPart,
+    AssistantTurn,
+    Conversation,
+    RedactedThinking,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+    Turn,
+    UserTurn,
+)
 
 log = logging.getLogger(__name__)
 
@@ -116,9 +128,10 @@ class Parking:
         Raise ``Unavailable`` when there is none to be had. Cancelling kills it, and leaving does, but for one that
         stays.
         """
-        bay = waiting = self._take(owner, conversation)
+        said = marks.settled(conversation)
+        bay = waiting = self._take(owner, said)
         if bay is None:
-            if self._nursery is None or not self.most or not _may_stay(conversation):
+            if self._nursery is None or not self.most or not _may_stay(said):
                 async with fresh(self.backend, conversation, self.now) as talk:
                     yield talk
                 return
@@ -129,8 +142,7 @@ class Parking:
                 bay.talk.go_on(conversation, self.now())
             yield bay.talk
             if bay.talk.stays:
-                answered = evolve(conversation, turns=(*conversation.turns, _turn(bay.talk.message)))
-                place = _place(owner, answered)
+                place = _place(owner, evolve(said, turns=(*said.turns, _turn(bay.talk.message))))
         finally:
             if place is not None and self._nursery is not None and not bay.gone.is_set():
                 self._park(place, bay, self._nursery)
@@ -170,6 +182,8 @@ class Parking:
         *before, last = conversation.turns
         if not self._parked or not before or not any(isinstance(part, ToolResult) for part in last.content):
             return None
+        if marks.placed(conversation):
+            return None
         place = _place(owner, evolve(conversation, turns=tuple(before)))
         bay = None if place is None else self._parked.get(place)
         if place is None or bay is None:
@@ -207,9 +221,15 @@ def _talk(process: Process, conversation: Conversation, now: Callable[[], float]
 def _may_stay(conversation: Conversation) -> bool:
     """Whether a process for ``conversation`` can answer the results of its calls.
 
-    A choice that is forced would be forced again, and an answer of a schema is no text of the program's.
+    A choice that is forced would be forced again, and an answer of a schema is no text of the program's. A mark for the
+    cache that stands in a turn would stay where it is.
     """
-    return bool(conversation.tools) and not conversation.tool_choice.forced and conversation.output_schema is None
+    return (
+        bool(conversation.tools)
+        and not conversation.tool_choice.forced
+        and conversation.output_schema is None
+        and not marks.placed(conversation)
+    )
 
 
 def _turn(message: Message) -> AssistantTurn:
@@ -231,11 +251,20 @@ def _place(owner: str, conversation: Conversation) -> _Place | None:
 
 
 def _digest(conversation: Conversation) -> bytes:
-    """Return what two conversations have in common that say the same, however their last answer's text is cut."""
-    *before, last = conversation.turns
+    """Return what two conversations have in common that say the same, however their last answer's text is cut.
+
+    What was thought in them the process knows by itself; a client may leave it out.
+    """
+    *before, last = map(_said, conversation.turns)
     assert isinstance(last, AssistantTurn), "it is an answer"
     said = "".join(part.text for part in last.content if isinstance(part, Text))
     text: tuple[AssistantPart, ...] = (Text(said),) if said.strip() else ()
     calls = (part for part in last.content if isinstance(part, ToolUse))
     same = evolve(conversation, turns=(*before, AssistantTurn((*text, *calls))))
     return hashlib.sha256(orjson.dumps(request_json(same), option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _said(turn: Turn) -> Turn:
+    if isinstance(turn, UserTurn):
+        return turn
+    return AssistantTurn(tuple(part for part in turn.content if not isinstance(part, Thinking | RedactedThinking)))

@@ -18,8 +18,9 @@ IO = (
 """What reads or changes anything outside of its arguments."""
 
 PURE = (
-    *("cca.model", "cca.errors", "cca.wire", "cca.catalogue", "cca.model_json", "cca.message", "cca.prices"),
-    *("cca.estimate", "cca.archive", "cca.markdown", "cca.store.turns", "cca.dialects", "cca.claude"),
+    *("cca.model", "cca.errors", "cca.wire", "cca.catalogue", "cca.model_json", "cca.message", "cca.marks"),
+    *("cca.prices", "cca.estimate", "cca.pictures", "cca.archive", "cca.markdown", "cca.store.turns"),
+    *("cca.dialects", "cca.claude"),
     *("cca.backends.synthesis", "cca.backends.archiving"),
     *("cca.backends.transcript", "cca.backends.redaction", "cca.backends.kept", "cca.backends.readings"),
     *("cca.backends.telltales", "cca.limits.policy", "cca.limits.rates", "cca.limits.account", "cca.limits.limiter"),

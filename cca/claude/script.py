@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
+from cca import marks
 from cca.claude import frames
 from cca.claude.form import choice_of, schema_of, strict_tools, tools_of, way_of
 from cca.depth import DEPTH_LIMIT, too_deep
@@ -15,12 +16,14 @@ from cca.errors import BadRequest
 from cca.model import (
     AssistantPart,
     AssistantTurn,
+    CacheMark,
     Conversation,
     Document,
     Image,
     Json,
     RedactedThinking,
     ResultPart,
+    Sampling,
     SearchResult,
     Text,
     Thinking,
@@ -43,6 +46,7 @@ def script(conversation: Conversation) -> list[bytes]:
     Raise ``BadRequest`` for JSON that is nested too deep.
     """
     _refuse_deep(conversation)
+    conversation = marks.settled(conversation)
     batches: list[bytes] = []
     batch = b"".join(_control_requests(conversation))
     last = len(conversation.turns) - 1
@@ -69,8 +73,11 @@ def extra_body(conversation: Conversation) -> dict[str, Json]:
         "stop_sequences": list(sampling.stop_sequences) or None,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
         "tools": [_api_tool(tool, strict) for tool in tools_of(conversation)] or None,
         "tool_choice": choice,
+        "cache_control": _mark(conversation.cache),
+        "thinking": _thinking(sampling),
     }
     if sampling.thinking is False or (choice is not None and choice["type"] in ("any", "tool")):
         # The API takes no forced call while it thinks. Without thinking it refuses what the program asks for its sake.
@@ -78,6 +85,15 @@ def extra_body(conversation: Conversation) -> dict[str, Json]:
     if way_of(conversation) == "api":
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema_of(conversation)}}
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _thinking(sampling: Sampling) -> Block | None:
+    if not sampling.thinking:
+        return None
+    budget, display = sampling.thinking_budget, sampling.thinking_display
+    how: Block = {"type": "adaptive"} if budget is None else {"type": "enabled", "budget_tokens": budget}
+    # It stands in the place of what the program would ask for: without a display, it is as the API has it.
+    return how if display is None else {**how, "display": display}
 
 
 def _refuse_deep(conversation: Conversation) -> None:
@@ -102,6 +118,10 @@ def user_blocks(content: Iterable[UserPart]) -> list[Block]:
 
 def user_block(part: UserPart) -> Block:
     """Return a part of a user turn as the Messages API's content block."""
+    return _marked(_of_user(part), part.cache)
+
+
+def _of_user(part: UserPart) -> Block:
     match part:
         case Text(text):
             return {"type": "text", "text": text}
@@ -111,7 +131,7 @@ def user_block(part: UserPart) -> Block:
             return _document_block(part)
         case SearchResult(source, title, content):
             pieces = [user_block(each) for each in content]
-            return {"type": "search_result", "source": source, "title": title, "content": pieces}
+            return _cited({"type": "search_result", "source": source, "title": title, "content": pieces}, part)
         case ToolResult(tool_use_id, content, is_error):
             block = {
                 "type": "tool_result",
@@ -126,15 +146,29 @@ def user_block(part: UserPart) -> Block:
 def assistant_block(part: AssistantPart) -> Block:
     match part:
         case Text(text):
-            return {"type": "text", "text": text}
+            return _marked({"type": "text", "text": text}, part.cache)
         case ToolUse(id, name, input):
-            return {"type": "tool_use", "id": id, "name": name, "input": input}
+            return _marked({"type": "tool_use", "id": id, "name": name, "input": input}, part.cache)
         case Thinking(text, signature):
             return {"type": "thinking", "thinking": text, "signature": signature}
         case RedactedThinking(data):
             return {"type": "redacted_thinking", "data": data}
         case _:
             assert_never(part)
+
+
+def _marked(block: Block, mark: CacheMark | None) -> Block:
+    return block if mark is None else {**block, "cache_control": _mark(mark)}
+
+
+def _mark(mark: CacheMark | None) -> Block | None:
+    if mark is None:
+        return None
+    return {"type": "ephemeral"} if mark.ttl is None else {"type": "ephemeral", "ttl": mark.ttl}
+
+
+def _cited(block: Block, part: Document | SearchResult) -> Block:
+    return {**block, "citations": {"enabled": True}} if part.citations else block
 
 
 def _belongs(part: ResultPart, *, is_error: bool) -> bool:
@@ -151,9 +185,15 @@ def _control_requests(conversation: Conversation) -> Iterator[bytes]:
 def _settings(conversation: Conversation) -> dict[str, Json]:
     # Not by a set_model request: that asks the API for a token, and waits, wherever the model is not an alias.
     settings: dict[str, Json] = {"model": conversation.model}
+    env: dict[str, Json] = {}
     body = extra_body(conversation)
     if body:
-        settings["env"] = {"CLAUDE_CODE_EXTRA_BODY": json.dumps(body, separators=(",", ":"))}
+        env["CLAUDE_CODE_EXTRA_BODY"] = json.dumps(body, separators=(",", ":"))
+    if marks.kept(conversation):
+        # With the program's own there would be more than the client sent, and than the API takes.
+        env["DISABLE_PROMPT_CACHING"] = "1"
+    if env:
+        settings["env"] = env
     if conversation.sampling.effort is not None:
         settings["effortLevel"] = conversation.sampling.effort
     if tools_of(conversation):
@@ -172,7 +212,7 @@ def _mcp_tool(tool: Tool) -> Block:
 def _api_tool(tool: Tool, strict: frozenset[str]) -> Block:
     # The program sorts tools and cuts their descriptions at about 4,100 characters; these definitions override its own.
     block: Block = {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
-    return {**block, "strict": True} if tool.name in strict else block
+    return _marked({**block, "strict": True} if tool.name in strict else block, tool.cache)
 
 
 def _image_block(image: Image) -> Block:
@@ -182,14 +222,19 @@ def _image_block(image: Image) -> Block:
 
 
 def _document_block(document: Document) -> Block:
+    block: dict[str, Json] = {"type": "document", "source": _source(document)}
+    said = {"title": document.title, "context": document.context}
+    return _cited({**block, **{name: value for name, value in said.items() if value is not None}}, document)
+
+
+def _source(document: Document) -> Block:
     if document.url is not None:
-        source: Block = {"type": "url", "url": document.url}
-    elif document.text is not None:
-        source = {"type": "text", "media_type": "text/plain", "data": document.text}
-    else:
-        source = _base64(document.media_type, document.data)
-    block: Block = {"type": "document", "source": source}
-    return block if document.title is None else {**block, "title": document.title}
+        return {"type": "url", "url": document.url}
+    if document.text is not None:
+        return {"type": "text", "media_type": "text/plain", "data": document.text}
+    if document.pieces:
+        return {"type": "content", "content": [user_block(piece) for piece in document.pieces]}
+    return _base64(document.media_type, document.data)
 
 
 def _base64(media_type: str | None, data: str | None) -> Block:

@@ -11,8 +11,20 @@ from typing import Literal, TypeAlias, assert_never
 import orjson
 from attrs import asdict, frozen
 
+from cca.marks import unmarked_turn
 from cca.message import Called, Message, Said, Thought
-from cca.model import NO_CONTENT, AssistantPart, AssistantTurn, Json, Turn, Usage, UserPart, UserTurn
+from cca.model import (
+    NO_CONTENT,
+    AssistantPart,
+    AssistantTurn,
+    Json,
+    RedactedThinking,
+    Thinking,
+    Turn,
+    Usage,
+    UserPart,
+    UserTurn,
+)
 from cca.model_json import model_converter
 
 Status: TypeAlias = Literal["completed", "incomplete", "undelivered"]
@@ -48,9 +60,16 @@ class Answered:
 
 
 def user_rows(turns: Iterable[Turn]) -> Iterator[Row]:
-    """Yield the rows of what a client sent: user turns, and what it says that the assistant said."""
-    for turn in turns:
-        yield Row("user" if isinstance(turn, UserTurn) else "assistant", _text(content_of(turn)))
+    """Yield the rows of what a client sent: user turns, and what it says that the assistant said.
+
+    Not its marks for the cache, which a history would gather, nor what it says that the model thought.
+    """
+    for turn in map(unmarked_turn, turns):
+        if isinstance(turn, UserTurn):
+            yield Row("user", _text(content_of(turn)))
+        else:
+            said = (part for part in turn.content if not isinstance(part, Thinking | RedactedThinking))
+            yield Row("assistant", _text(content_of(AssistantTurn(tuple(said)))))
 
 
 def content_of(turn: Turn) -> list[Json]:

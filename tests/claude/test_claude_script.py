@@ -10,11 +10,15 @@ from cca.claude.launch import Directories, launch
 from cca.claude.script import script
 from cca.model import (
     AssistantTurn,
+    CacheMark,
     Conversation,
     Document,
     Image,
+    RedactedThinking,
     Sampling,
+    SearchResult,
     Text,
+    Thinking,
     Tool,
     ToolChoice,
     ToolResult,
@@ -25,6 +29,7 @@ from cca.model import (
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOL = Tool("get_weather", "d" * 5000, SCHEMA)
+MARK = CacheMark("1h")
 
 
 def user(*texts: str) -> UserTurn:
@@ -93,6 +98,36 @@ def test_history_goes_in_by_role_in_batches_that_end_with_a_user_turn(turns: Any
             Document(text="plain"),
             {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "plain"}},
         ),
+        (
+            Document(pieces=(Text("one", MARK), Image(url="https://x")), title="T", context="of it", citations=True),
+            {
+                "type": "document",
+                "source": {
+                    "type": "content",
+                    "content": [
+                        {"type": "text", "text": "one", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+                        {"type": "image", "source": {"type": "url", "url": "https://x"}},
+                    ],
+                },
+                "title": "T",
+                "context": "of it",
+                "citations": {"enabled": True},
+            },
+        ),
+        (
+            SearchResult("https://x", "T", (Text("one"), Text("two")), citations=True),
+            {
+                "type": "search_result",
+                "source": "https://x",
+                "title": "T",
+                "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}],
+                "citations": {"enabled": True},
+            },
+        ),
+        (
+            SearchResult("s", "T", (Text("one"),)),
+            {"type": "search_result", "source": "s", "title": "T", "content": [{"type": "text", "text": "one"}]},
+        ),
         (Document(url="https://x/y.pdf"), {"type": "document", "source": {"type": "url", "url": "https://x/y.pdf"}}),
         (
             ToolResult("toolu_1", (Text("20 C"), Image(url="https://x"))),
@@ -131,6 +166,23 @@ def test_a_past_tool_call_keeps_its_id_its_name_and_its_arguments() -> None:
     ]
 
 
+def test_what_was_thought_goes_in_with_the_id_of_the_model_that_thought_it() -> None:
+    """Without, or with the id of another model, the program drops it."""
+    thoughts = (Thinking("Hm", "c2ln"), Thinking("", "c2ln"), RedactedThinking("eA=="))
+    answer = AssistantTurn((*thoughts, Text("Yes.")), "claude-haiku-4-5")
+    [_, [frame, _]] = batches(Conversation("haiku", (user("?"), answer, user("!"))))
+    assert frame["message"] == {
+        "role": "assistant",
+        "model": "claude-haiku-4-5",
+        "content": [
+            {"type": "thinking", "thinking": "Hm", "signature": "c2ln"},
+            {"type": "thinking", "thinking": "", "signature": "c2ln"},
+            {"type": "redacted_thinking", "data": "eA=="},
+            {"type": "text", "text": "Yes."},
+        ],
+    }
+
+
 def settings_of(conversation: Conversation) -> Any:
     [[_, settings, _]] = batches(conversation)
     return settings["request"]["settings"]
@@ -147,6 +199,20 @@ def body_of(conversation: Conversation) -> Any:
         (Sampling(stop_sequences=("a", "\n\n")), {"stop_sequences": ["a", "\n\n"]}),
         (Sampling(temperature=0.0), {"temperature": 0.0}),
         (Sampling(top_p=0.5), {"top_p": 0.5}),
+        (Sampling(top_k=40), {"top_k": 40}),
+        (Sampling(thinking=True), {"thinking": {"type": "adaptive"}}),
+        (
+            Sampling(thinking=True, thinking_display="summarized"),
+            {"thinking": {"type": "adaptive", "display": "summarized"}},
+        ),
+        (
+            Sampling(thinking=True, thinking_budget=1024, max_tokens=2048),
+            {"max_tokens": 2048, "thinking": {"type": "enabled", "budget_tokens": 1024}},
+        ),
+        (
+            Sampling(thinking=True, thinking_budget=1024, thinking_display="omitted"),
+            {"thinking": {"type": "enabled", "budget_tokens": 1024, "display": "omitted"}},
+        ),
         (Sampling(thinking=False), {"thinking": {"type": "disabled"}, "context_management": {"edits": []}}),
         (Sampling(max_tokens=1, temperature=1.0), {"max_tokens": 1, "temperature": 1.0}),
     ],
@@ -156,9 +222,52 @@ def test_sampling_is_merged_into_the_request_to_the_api(sampling: Sampling, body
     assert body_of(Conversation("haiku", (user("a"),), sampling=sampling)) == body
 
 
-@pytest.mark.parametrize("sampling", [Sampling(), Sampling(thinking=True)], ids=str)
-def test_what_is_left_to_the_model_is_not_said(sampling: Sampling) -> None:
-    assert settings_of(Conversation("haiku", (user("a"),), sampling=sampling)) == {"model": "haiku"}
+def test_what_is_left_to_the_model_is_not_said() -> None:
+    assert settings_of(Conversation("haiku", (user("a"),), sampling=Sampling())) == {"model": "haiku"}
+
+
+def test_marks_for_the_cache_go_in_where_they_stand_and_the_programs_own_do_not() -> None:
+    marked = {"cache_control": {"type": "ephemeral"}}
+    turns = (
+        UserTurn((Text("a", CacheMark()), Text("b"))),
+        AssistantTurn((Text("c", CacheMark()), ToolUse("t", "get_weather", {}, MARK))),
+        UserTurn((ToolResult("t", (Text("d", CacheMark()),), cache=CacheMark()), Text("e"))),
+    )
+    tool = Tool("f", "", SCHEMA, cache=MARK)
+    conversation = Conversation("haiku", turns, tools=(tool,), cache=CacheMark())
+    [[initialize, settings, first], [answer, last]] = batches(conversation)
+    assert first["message"]["content"] == [{"type": "text", "text": "a", **marked}, {"type": "text", "text": "b"}]
+    assert [block.get("cache_control") for block in answer["message"]["content"]] == [
+        {"type": "ephemeral"},
+        {"type": "ephemeral", "ttl": "1h"},
+    ]
+    assert last["message"]["content"] == [
+        {
+            "type": "tool_result",
+            "tool_use_id": "t",
+            "content": [{"type": "text", "text": "d", **marked}],
+            **marked,
+        },
+        {"type": "text", "text": "e"},
+    ]
+    env = settings["request"]["settings"]["env"]
+    body = json.loads(env.pop("CLAUDE_CODE_EXTRA_BODY"))
+    assert env == {"DISABLE_PROMPT_CACHING": "1"}
+    assert body["cache_control"] == {"type": "ephemeral"}
+    assert [tool["cache_control"] for tool in body["tools"]] == [{"type": "ephemeral", "ttl": "1h"}]
+    assert "cache_control" not in json.dumps(initialize)
+
+
+def test_one_mark_alone_takes_the_programs_own_away() -> None:
+    conversation = Conversation("haiku", (UserTurn((Text("a", CacheMark()), Text("b"))),))
+    assert settings_of(conversation) == {"model": "haiku", "env": {"DISABLE_PROMPT_CACHING": "1"}}
+
+
+def test_marks_that_the_programs_own_stand_for_are_left_to_it() -> None:
+    conversation = Conversation("haiku", (UserTurn((Text("a", CacheMark()),)),), ("Be brief.",), system_marks=2)
+    [[_, settings, frame]] = batches(conversation)
+    assert settings["request"]["settings"] == {"model": "haiku"}
+    assert frame["message"]["content"] == [{"type": "text", "text": "a"}]
 
 
 def test_effort_is_a_setting_of_the_program_and_not_of_the_request() -> None:

@@ -13,11 +13,14 @@ from cca.model import (
     NO_CONTENT,
     AssistantPart,
     AssistantTurn,
+    CacheMark,
     Document,
     Image,
     Json,
+    RedactedThinking,
     SearchResult,
     Text,
+    Thinking,
     ToolResult,
     ToolUse,
     Turn,
@@ -78,7 +81,23 @@ def test_what_a_client_says_that_the_assistant_said_comes_back_as_it_was(part: A
 
 def test_there_is_a_part_of_each_kind_above() -> None:
     assert {type(part) for part in USER_PARTS} == set(get_args(UserPart))
-    assert {type(part) for part in ASSISTANT_PARTS} == set(get_args(AssistantPart))
+    assert {type(part) for part in ASSISTANT_PARTS} == set(get_args(AssistantPart)) - {Thinking, RedactedThinking}
+
+
+def test_marks_for_the_cache_are_not_kept() -> None:
+    """A history would gather them: the API takes four."""
+    mark = CacheMark("1h")
+    result = ToolResult("t1", (Text("a", mark), SearchResult("s", "t", (Text("b", mark),), cache=mark)), cache=mark)
+    document = Document(pieces=(Text("a", mark), Image(url="https://x", cache=mark)), cache=mark)
+    [row, said] = user_rows(
+        [UserTurn((result, document)), AssistantTurn((Text("a", mark), ToolUse("t", "f", {}, mark)))]
+    )
+    assert "1h" not in row.content + said.content
+
+
+def test_what_a_client_says_that_the_model_thought_is_not_kept() -> None:
+    [row] = user_rows([AssistantTurn((Thinking("Hm", "c2ln"), RedactedThinking("eA=="), Text("Yes.")), "claude-x")])
+    assert kept(row) == (AssistantTurn((Text("Yes."),)),)
 
 
 def test_turns_stay_apart_and_in_their_order() -> None:
