@@ -1,1 +1,5 @@
 """Anthropic's Messages API."""
+
+from cca.dialects.contract import Frame
+
+PING = Frame({"type": "ping"}, name="ping")
