@@ -10,6 +10,7 @@ from cca.dialects.openai_responses.listing import identified
 from cca.dialects.openai_responses.request import decode
 from cca.dialects.openai_responses.resource import input_tokens
 from cca.errors import BadRequest, NotFound
+from cca.estimate import START_TOKENS, TURN_TOKENS
 from cca.model import Sampling, Tool, ToolChoice
 from cca.wire import ARRAY_LIMIT
 
@@ -381,10 +382,14 @@ def test_a_choice_of_many_is_refused_before_it_is_looked_at() -> None:
     assert refused.value.param == "tool_choice.tools"
 
 
+NOTHING = START_TOKENS + TURN_TOKENS
+"""What one message is before it says anything."""
+
+
 def test_a_beginning_of_a_token_is_one() -> None:
-    assert input_tokens(conversation("abc"))["input_tokens"] == 1
+    assert input_tokens(conversation("abc"))["input_tokens"] == NOTHING + 1
 
 
 def test_tokens_of_an_input_are_estimated_without_those_that_may_come_out() -> None:
     counted = input_tokens(conversation("a" * 40, max_output_tokens=100))
-    assert counted == {"object": "response.input_tokens", "input_tokens": 10}
+    assert counted == {"object": "response.input_tokens", "input_tokens": NOTHING + 10}

@@ -111,8 +111,8 @@ async def test_requests_a_minute(whose: str, autojump_clock: MockClock) -> None:
 
 @WHOSE
 async def test_tokens_a_minute(whose: str, autojump_clock: MockClock) -> None:
-    """An answer of HELLO has 10 tokens; a request of 48 bytes counts as 12, before it has an answer."""
-    question = chat(user("x" * 48))
+    """An answer of HELLO has 10 tokens; a request of 20 bytes counts as 12, before it has an answer."""
+    question = chat(user("x" * 20))
     async with limited(whose, "tpm=20", *HELLO) as desk:
         assert (await desk.ask(question)).status == 200
         refused = await desk.ask(question)
@@ -328,8 +328,8 @@ async def test_an_answer_says_where_its_client_stands(whose: str, autojump_clock
 async def test_a_stream_says_what_is_left_beside_its_own_estimate(autojump_clock: MockClock) -> None:
     """What it comes to is not known when its headers are sent."""
     async with limited("server", "rpm=60,tpm=600", *HELLO) as desk:
-        first = await desk.ask(streamed(max_tokens=98))
-        second = await desk.ask(streamed(max_tokens=98))
+        first = await desk.ask(streamed(max_tokens=91))
+        second = await desk.ask(streamed(max_tokens=91))
     assert rates(first) == {"requests": (60, 59), "tokens": (600, 500)}
     assert rates(second) == {"requests": (60, 58), "tokens": (600, 490)}
 

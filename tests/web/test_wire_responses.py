@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from wire_harness import HOST, JSON, Reply, raw, serving
 
 from cca.backends import Exit
+from cca.estimate import START_TOKENS, TURN_TOKENS
 from cca.model import Text, UserTurn
 
 RESPONSES = "/v1/responses"
@@ -180,6 +181,8 @@ async def test_a_prompt_arrives_as_it_was_sent(autojump_clock: MockClock) -> Non
 
 
 COUNT = "/v1/responses/input_tokens"
+NOTHING = START_TOKENS + TURN_TOKENS
+"""What one message is before it says anything."""
 
 
 async def test_tokens_are_counted_with_what_the_input_goes_on_from_and_no_process(autojump_clock: MockClock) -> None:
@@ -189,9 +192,9 @@ async def test_tokens_are_counted_with_what_the_input_goes_on_from_and_no_proces
         alone = await server.ask(post(body("b" * 40, instructions="c" * 40, max_tool_calls=1), COUNT))
         after = await server.ask(post(body("b" * 40, previous_response_id=stored), COUNT))
         assert server.backend.opened == opened
-    assert alone.json == {"object": "response.input_tokens", "input_tokens": 20}
+    assert alone.json == {"object": "response.input_tokens", "input_tokens": NOTHING + 20}
     assert alone.headers["x-cca-ignored"] == "max_tool_calls"
-    assert after.json["input_tokens"] == ceil((40 + len("Hello") + 40) / 4)
+    assert after.json["input_tokens"] == NOTHING + 2 * TURN_TOKENS + ceil((40 + len("Hello") + 40) / 4)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +215,7 @@ async def test_what_cannot_be_asked_cannot_be_counted(given: Any, param: str, au
 async def test_what_is_counted_needs_no_model(autojump_clock: MockClock) -> None:
     async with serving() as server:
         reply = await server.ask(post({"input": "abc"}, COUNT))
-    assert reply.json["input_tokens"] == 1
+    assert reply.json["input_tokens"] == NOTHING + 1
 
 
 async def test_nothing_is_compacted(autojump_clock: MockClock) -> None:
