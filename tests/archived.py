@@ -47,6 +47,12 @@ THOUGHT: Any = {"type": "thinking", "text": "Let me think.\n"}
 PICTURE: Any = {"type": "image", "media_type": "image/png", "data": "iVBORw0KGgo="}
 LINKED: Any = {"type": "image", "url": "https://example.com/a.png"}
 PAPER: Any = {"type": "document", "media_type": "application/pdf", "data": "JVBERi0xLjcK", "title": "A paper"}
+FOUND: Any = {
+    "type": "search_result",
+    "source": "https://example.com",
+    "title": "A page",
+    "content": [{"text": "found"}],
+}
 NOTE: Any = {"type": "document", "text": "plain\ntext"}
 RESULT: Any = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "found"}, PICTURE]}
 FAILED_RESULT: Any = {"type": "tool_result", "tool_use_id": "toolu_2", "content": [], "is_error": True}
@@ -81,7 +87,7 @@ def imported(recording: Recording) -> Archive:
 
 
 EVERYTHING = session(
-    user(text("Look at these."), PICTURE, LINKED, PAPER, NOTE),
+    user(text("Look at these."), PICTURE, LINKED, PAPER, NOTE, FOUND),
     answer(THOUGHT, text("I look."), CALL),
     user(RESULT, FAILED_RESULT),
     answer(text("Half of an"), BROKEN_CALL, status="incomplete"),

@@ -7,9 +7,13 @@ import pytest
 from cca.errors import UpstreamFailed
 from cca.message import Called, Message, Part, Said, Thought
 from cca.model import (
+    Cited,
     Event,
     Failed,
     Finished,
+    NextText,
+    Redacted,
+    Signed,
     Started,
     TextDelta,
     ThinkingDelta,
@@ -53,6 +57,22 @@ def made_of(*events: Event) -> Message:
             [Said(["a"]), Called("1", "f"), Said(["b"])],
             id="text around a call is two",
         ),
+        pytest.param(
+            [TextDelta("a"), Cited({"n": 1}), Cited({"n": 2}), NextText(), TextDelta("b")],
+            [Said(["a"], [{"n": 1}, {"n": 2}]), Said(["b"])],
+            id="two texts, and what the first one cites",
+        ),
+        pytest.param([Cited({"n": 1}), TextDelta("a")], [Said(["a"], [{"n": 1}])], id="a citation before its text"),
+        pytest.param(
+            [ThinkingDelta("Hm"), Signed("s"), ThinkingDelta("So"), Signed("t"), Signed("u"), TextDelta("a")],
+            [Thought(["Hm"], "s"), Thought(["So"], "t"), Thought([], "u"), Said(["a"])],
+            id="a signature ends what was thought, which may be hidden",
+        ),
+        pytest.param(
+            [ThinkingDelta("Hm"), Redacted("x"), ThinkingDelta("So"), Redacted("y")],
+            [Thought(["Hm"]), Thought([], redacted="x"), Thought(["So"]), Thought([], redacted="y")],
+            id="what is redacted stands alone",
+        ),
     ],
 )
 def test_events_become_parts_in_their_order(events: Sequence[Event], parts: list[Part]) -> None:
@@ -74,6 +94,11 @@ def test_a_message_is_told_by_its_kinds() -> None:
     assert (message.model, message.stop_reason, message.usage) == ("claude-x", "tool_use", Usage(5, 9))
     assert (message.said, message.thought) == ("One two", "Hm...")
     assert [(call.id, call.name, call.arguments) for call in message.calls] == [("1", "f", '{"a":1}')]
+
+
+def test_a_message_has_what_the_api_says_of_its_end() -> None:
+    message = made_of(STARTED, Finished("refusal", "END", Usage(5, 9), None, {"type": "refusal"}))
+    assert (message.id, message.stop_sequence, message.stop_details) == ("msg_1", "END", {"type": "refusal"})
 
 
 def test_a_failure_leaves_the_message_as_far_as_it_came() -> None:

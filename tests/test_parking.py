@@ -12,13 +12,17 @@ from cca.errors import BadRequest, RateLimited, Unavailable
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.message import Message
 from cca.model import (
+    AssistantPart,
     AssistantTurn,
+    CacheMark,
     Conversation,
     Failed,
     Image,
+    RedactedThinking,
     ResultPart,
     Sampling,
     Text,
+    Thinking,
     Told,
     Tool,
     ToolChoice,
@@ -153,6 +157,88 @@ async def test_a_request_gets_a_fresh_process(
         backend.actions = ANEW
         assert (await said(parked, conversation, owner)).said == "Anew."
     assert (len(backend.processes), backend.alive) == (2, 0)
+
+
+MARK = CacheMark()
+
+
+def marked(conversation: Conversation, *at: int, tool: CacheMark | None = None, **fields: Any) -> Conversation:
+    """Return a conversation with marks for the cache at the end of the turns ``at``, and others."""
+    turns = list(conversation.turns)
+    for place in at:
+        turn = turns[place]
+        assert isinstance(turn, UserTurn)
+        *parts, last = turn.content
+        turns[place] = UserTurn((*parts, evolve(last, cache=MARK)))
+    return evolve(conversation, turns=tuple(turns), tools=(evolve(TOOL, cache=tool),), **fields)
+
+
+OWN: Any = {"system": ("Be brief.",), "system_marks": 2}
+"""With a mark on the last block, these are for Claude Code to make."""
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param(marked(ASKED, -1, **OWN), marked(FOLLOWING, -1, **OWN), id="that move on"),
+        pytest.param(
+            marked(ASKED, -1, **OWN), evolve(FOLLOWING, system=("Be brief.",)), id="that the next request has not"
+        ),
+        pytest.param(marked(ASKED, tool=MARK), marked(FOLLOWING, tool=MARK), id="on a tool"),
+        pytest.param(marked(ASKED, cache=MARK), marked(FOLLOWING, cache=MARK), id="on whatever is last"),
+    ],
+)
+async def test_a_process_stays_with_marks_for_the_cache(
+    first: Conversation, then: Conversation, autojump_clock: trio.testing.MockClock
+) -> None:
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, first)
+        assert parked.parked == 1
+        assert (await said(parked, then)).said == "Two birds."
+    assert len(backend.processes) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "stayed"),
+    [
+        pytest.param(marked(ASKED, -1), FOLLOWING, 0, id="in a turn, which stay there"),
+        pytest.param(ASKED, marked(FOLLOWING, -1), 1, id="in a turn of the next request"),
+        pytest.param(ASKED, marked(FOLLOWING, cache=MARK), 1, id="that are new"),
+        pytest.param(marked(ASKED, tool=MARK), FOLLOWING, 1, id="that the next request has not"),
+    ],
+)
+async def test_marks_for_the_cache_that_a_process_cannot_have_get_a_fresh_one(
+    first: Conversation, then: Conversation, stayed: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    async with parked.opened():
+        await said(parked, first)
+        assert parked.parked == stayed
+        backend.actions = ANEW
+        assert (await said(parked, then)).said == "Anew."
+    assert len(backend.processes) == 2
+
+
+@pytest.mark.parametrize(
+    "thoughts",
+    [(Thinking("I could look.", "c2ln"),), (RedactedThinking("eA=="), Thinking("", "c2ln"))],
+    ids=["told", "hidden"],
+)
+async def test_what_was_thought_may_be_in_the_history_and_is_with_the_process_anyway(
+    thoughts: tuple[AssistantPart, ...], autojump_clock: trio.testing.MockClock
+) -> None:
+    backend = FakeBackend(LOOKS)
+    parked = parking(backend)
+    asked, answer, results = FOLLOWING.turns
+    assert isinstance(answer, AssistantTurn)
+    async with parked.opened():
+        await said(parked, ASKED)
+        thought = AssistantTurn((*thoughts, *answer.content), "claude-sonnet-5-5")
+        assert (await said(parked, evolve(FOLLOWING, turns=(asked, thought, results)))).said == "Two birds."
+    assert len(backend.processes) == 1
 
 
 async def test_more_said_beside_the_results_gets_a_fresh_process(autojump_clock: trio.testing.MockClock) -> None:

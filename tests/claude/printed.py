@@ -43,10 +43,12 @@ def text(piece: str) -> bytes:
     return delta("text_delta", text=piece)
 
 
-def message_delta(reason: str | None = "end_turn", sequence: str | None = None, **usage: Json) -> bytes:
+def message_delta(
+    reason: str | None = "end_turn", sequence: str | None = None, details: Json = None, **usage: Json
+) -> bytes:
     return stream(
         "message_delta",
-        delta={"stop_reason": reason, "stop_sequence": sequence},
+        delta={"stop_reason": reason, "stop_sequence": sequence, "stop_details": details},
         usage={"input_tokens": None, "output_tokens": 7, **usage},
     )
 
@@ -60,9 +62,17 @@ def whole(
     id: str = "msg_2",  # noqa: A002
     reason: str | None = "end_turn",
     model: str = "claude-haiku-5-5",
+    details: Json = None,
     **fields: Json,
 ) -> bytes:
-    message = {"id": id, "model": model, "content": content, "stop_reason": reason, "usage": USAGE}
+    message = {
+        "id": id,
+        "model": model,
+        "content": content,
+        "stop_reason": reason,
+        "stop_details": details,
+        "usage": USAGE,
+    }
     return line(type="assistant", message=message, parent_tool_use_id=None, **fields)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import printed
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from printed import (
     PLAIN,
     PREAMBLE,
@@ -46,11 +46,14 @@ from cca.errors import (
 )
 from cca.model import (
     AssistantTurn,
+    Cited,
     Conversation,
     Event,
     Failed,
     Finished,
     Json,
+    NextText,
+    Redacted,
     Signed,
     Started,
     Text,
@@ -110,6 +113,16 @@ def failure(events: Sequence[Event]) -> CcaError:
             PLAIN, [started(), TextDelta("Hello"), TextDelta(" there"), finished()], id="text, as it was seen"
         ),
         pytest.param([message_start(), message_delta()], [started(), finished()], id="nothing to say"),
+        pytest.param(
+            [message_start(), message_delta("refusal", details={"type": "refusal"})],
+            [started(), evolve(finished("refusal"), details={"type": "refusal"})],
+            id="why it refuses",
+        ),
+        pytest.param(
+            [message_start(), block_start("redacted_thinking", data="eA=="), message_delta()],
+            [started(), Redacted("eA=="), finished()],
+            id="nothing that anybody can read",
+        ),
         pytest.param(
             [message_start(), block_start(text="Hel"), text(""), text("lo"), message_delta()],
             [started(), TextDelta("Hel"), TextDelta("lo"), finished()],
@@ -332,6 +345,35 @@ def test_a_whole_message_is_all_its_blocks_and_ends_with_what_follows_them(
     assert isinstance(dialogue.phase, Spoken)
     assert told([after], dialogue) == WHOLE_EVENTS
     assert dialogue.over
+
+
+def test_a_whole_message_has_all_that_a_streamed_one_has() -> None:
+    """What nobody can read, what it cites, and what the API says of its end."""
+    details = {"type": "refusal", "category": None, "explanation": "No."}
+    lines = [
+        whole({"type": "redacted_thinking", "data": "eA=="}, reason="refusal", details=details),
+        whole({"type": "thinking", "thinking": "", "signature": "c2ln"}, reason="refusal", details=details),
+        whole({**said("b"), "citations": [{"type": "x"}]}, reason="refusal", details=details),
+        whole(said("c"), reason="refusal", details=details),
+    ]
+    assert told([*TO_HIDDEN, *lines, result()]) == [
+        started("msg_2"),
+        Redacted("eA=="),
+        Signed("c2ln"),
+        TextDelta("b"),
+        Cited({"type": "x"}),
+        NextText(),
+        TextDelta("c"),
+        evolve(finished("refusal", START), details=details),
+    ]
+
+
+def test_a_whole_message_of_what_nobody_can_read_is_told() -> None:
+    assert told([whole({"type": "redacted_thinking", "data": "eA=="}), result()]) == [
+        started("msg_2"),
+        Redacted("eA=="),
+        finished(usage=START),
+    ]
 
 
 def test_a_whole_message_that_its_line_gives_no_reason_for_has_its_results() -> None:

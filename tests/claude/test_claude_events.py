@@ -65,6 +65,10 @@ COUNTS = {
         (printed.block_start("redacted_thinking", data="c2Vl"), BlockStart("redacted_thinking", data="c2Vl")),
         (printed.message_delta("stop_sequence", "END"), MessageDelta("stop_sequence", "END", {"output_tokens": 7})),
         (printed.message_delta(None), MessageDelta(None, None, {"output_tokens": 7})),
+        (
+            printed.message_delta("refusal", details={"type": "refusal"}),
+            MessageDelta("refusal", None, {"output_tokens": 7}, {"type": "refusal"}),
+        ),
         (printed.message_stop(), MessageStop()),
         (printed.stream("ping"), Ignored("stream_event ping")),
         (printed.stream("content_block_stop", index=0), Ignored("stream_event content_block_stop")),
@@ -90,6 +94,34 @@ COUNTS = {
                 None,
                 COUNTS,
                 None,
+            ),
+        ),
+        (
+            printed.whole(
+                {"type": "text", "text": "a", "citations": [{"type": "char_location"}, {"type": "page_location"}]},
+                {"type": "text", "text": "b", "citations": None},
+                {"type": "redacted_thinking", "data": "eA=="},
+                {"type": "thinking", "thinking": "", "signature": None},
+                reason="refusal",
+                details={"type": "refusal"},
+            ),
+            WholeMessage(
+                "msg_2",
+                "claude-haiku-5-5",
+                (
+                    BlockStart("text", text="a"),
+                    CitationPiece({"type": "char_location"}),
+                    CitationPiece({"type": "page_location"}),
+                    BlockStart("text", text="b"),
+                    BlockStart("redacted_thinking", data="eA=="),
+                    BlockStart("thinking"),
+                    SignaturePiece(""),
+                ),
+                "refusal",
+                None,
+                COUNTS,
+                None,
+                {"type": "refusal"},
             ),
         ),
         (printed.user(), Onward()),
@@ -184,9 +216,16 @@ READ = {
     "text": (printed.text("a"), ["event", "delta", "text"]),
     "json": (printed.delta("input_json_delta", partial_json=""), ["partial_json"]),
     "thinking": (printed.delta("thinking_delta", thinking=""), ["thinking"]),
+    "signature": (printed.delta("signature_delta", signature="s"), ["signature"]),
+    "citation": (printed.delta("citations_delta", citation={"type": "char_location"}), ["citation"]),
+    "redacted": (printed.block_start("redacted_thinking", data="eA=="), ["data"]),
+    "cited": (
+        printed.whole({"type": "text", "text": "a", "citations": [{"type": "x"}]}, details={"type": "refusal"}),
+        ["citations", "stop_details"],
+    ),
     "message_delta": (
-        printed.message_delta("stop_sequence", "END"),
-        ["event", "delta", "stop_reason", "stop_sequence", "output_tokens"],
+        printed.message_delta("stop_sequence", "END", {"type": "refusal"}),
+        ["event", "delta", "stop_reason", "stop_sequence", "stop_details", "output_tokens"],
     ),
     "whole": (
         printed.whole(printed.called("t", "f", city=1), error="unknown"),
@@ -203,6 +242,7 @@ READ = {
 
 NULLABLE = {
     *("usage", "input_tokens", "output_tokens", "thinking_tokens", "stop_reason", "stop_sequence", "error", "result"),
+    *("citations", "stop_details"),
     *("api_error_status", "terminal_reason", "retry_delay_ms", "error_status", "rate_limit_info", "status", "resetsAt"),
 }
 
