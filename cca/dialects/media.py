@@ -30,6 +30,8 @@ IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 
 PDF, PDF_SIGNATURE = "application/pdf", b"%PDF-"
 
+PLAIN = "text/plain"
+
 DATA_URL = "an http(s) address, or data:TYPE;base64,DATA"
 """What may be sent where an address is, in APIs that have data URLs."""
 

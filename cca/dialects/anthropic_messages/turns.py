@@ -1,0 +1,253 @@
+"""The messages of a request, as a system prompt and turns that alternate."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import assert_never
+
+from attrs import define, evolve, field, frozen
+
+from cca.dialects.anthropic_messages.blocks import Reading, empty, unserved
+from cca.dialects.anthropic_messages.body import (
+    Block,
+    DocumentBlock,
+    ImageBlock,
+    Message,
+    OtherBlock,
+    OutputConfig,
+    RedactedThinkingBlock,
+    SaidMessage,
+    SearchResultBlock,
+    SystemBlock,
+    SystemContent,
+    SystemMessage,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from cca.dialects.anthropic_messages.fields import instead_of
+from cca.dialects.pairing import unanswered
+from cca.dialects.turns import Said, turns_of
+from cca.errors import BadRequest
+from cca.model import (
+    AssistantPart,
+    AssistantTurn,
+    CacheMark,
+    RedactedThinking,
+    Thinking,
+    Turn,
+    UserPart,
+    UserTurn,
+)
+
+TEXT_ALONE = "the system speaks in text; send text"
+
+
+@frozen
+class Heard:
+    """What the messages come to. ``results`` are the places of tool results; ``ignored`` names what has no effect.
+
+    ``output`` is what a message of the system's says of the answer that comes next, and ``output_path`` its place.
+    """
+
+    system: tuple[str, ...]
+    system_marks: int
+    turns: tuple[Turn, ...]
+    results: dict[str, str]
+    ignored: tuple[str, ...]
+    output: OutputConfig | None
+    output_path: str
+
+
+def read_messages(system: SystemContent | None, messages: Sequence[Message], thinker: str, *, documents: bool) -> Heard:
+    """Return what the system prompt and the messages come to. ``thinker`` is the id of the model that is asked.
+
+    ``documents`` says whether the assistant's would be taken by the API. Raise ``BadRequest`` for what Claude cannot
+    take, and for an order that has no answer.
+    """
+    reader = Reader(_last_of_user(messages), documents)
+    reader.prompt(system)
+    read = [each for position, message in enumerate(messages) for each in reader.read(position, message)]
+    said = list(_spoken(read, reader.ignored))
+    if not said:
+        raise BadRequest("messages has nothing to answer; send a user message.", param="messages", code="invalid_value")
+    turns = turns_of(said)
+    lonely = unanswered(turns)
+    if lonely is not None:
+        path = reader.calls[lonely]
+        text = f"{path} is a call that no message right after it has the result of; send that, as a tool_result block."
+        raise BadRequest(text, param=path, code="invalid_value")
+    return Heard(
+        tuple(reader.system),
+        reader.system_marks,
+        tuple(_thinker(turn, thinker) for turn in turns),
+        reader.results,
+        tuple(reader.ignored),
+        reader.output,
+        reader.output_path,
+    )
+
+
+@define
+class Reader:
+    """Reads messages in their order.
+
+    ``last`` is the position of the user's last message. ``calls`` and ``results`` are the places of both in the body,
+    by the ids of the calls.
+    """
+
+    last: int
+    documents: bool
+    system: list[str] = field(factory=list)
+    system_marks: int = 0
+    calls: dict[str, str] = field(factory=dict)
+    results: dict[str, str] = field(factory=dict)
+    output: OutputConfig | None = None
+    output_path: str = ""
+    blocks: Reading = field(factory=Reading)
+    _begun: bool = False
+
+    @property
+    def ignored(self) -> list[str]:
+        return self.blocks.ignored
+
+    def prompt(self, content: SystemContent | None) -> None:
+        self._set_up(content, "system")
+
+    def read(self, position: int, message: Message) -> Iterator[Said]:
+        """Yield what a message says, if it is no word of the system's."""
+        path = f"messages[{position}]"
+        self.blocks.heard(message, path)
+        match message:
+            case SystemMessage():
+                self._instruct(message, position, path)
+            case SaidMessage(role="assistant"):
+                # What the system said of answers was of those before this one.
+                self.output, self._begun = None, True
+                yield from self._said(path, AssistantTurn, tuple(self._answered(message, f"{path}.content")))
+            case SaidMessage():
+                parts = tuple(self._shown(message, f"{path}.content"))
+                self._begun = True
+                yield from self._said(path, UserTurn, parts)
+            case _:
+                assert_never(message)
+
+    def _said(self, path: str, role: type[Turn], parts: tuple[UserPart | AssistantPart, ...]) -> Iterator[Said]:
+        if parts:
+            yield Said(path, role, parts)
+
+    def _instruct(self, message: SystemMessage, position: int, path: str) -> None:
+        if message.output_config is not None:
+            self.output, self.output_path = message.output_config, f"{path}.output_config"
+        if message.clear_at not in (None, "never", "next_user_message"):
+            where = f"{path}.clear_at"
+            text = f'{where} must be "never" or "next_user_message".'
+            raise BadRequest(text, param=where, code="invalid_value")
+        if message.clear_at == "next_user_message" and position < self.last:
+            self.ignored.append(f"{path} (cleared)")
+        elif not message.content and message.output_config is None:
+            self.ignored.append(f"{path} (empty)")
+        else:
+            self._set_up(message.content, f"{path}.content", moved=path if self._begun else None)
+
+    def _set_up(self, content: SystemContent | None, path: str, *, moved: str | None = None) -> None:
+        """Take in what the system says. Claude Code has one system prompt, in front."""
+        before = len(self.system)
+        if isinstance(content, str):
+            if content.strip():
+                self.system.append(content)
+            elif content:
+                self.ignored.append(f"{path} (empty)")
+        else:
+            for text in self.blocks.texts(content or (), path, TEXT_ALONE):
+                self.system.append(text.text)
+                self._count(text.cache)
+        if moved is not None and len(self.system) > before:
+            self.ignored.append(f"{moved} (moved to the front)")
+
+    def _count(self, cache: CacheMark | None) -> None:
+        self.system_marks += cache is not None
+
+    def _blocks(self, message: SaidMessage, path: str) -> Iterator[tuple[Block, str]]:
+        """Yield the blocks of a message that says something. A string is one text."""
+        if isinstance(message.content, str):
+            if not message.content.strip():
+                raise empty(message.content, path)
+            yield TextBlock(type="text", text=message.content), path
+            return
+        if not message.content:
+            raise empty("", path)
+        for index, block in enumerate(message.content):
+            yield block, f"{path}[{index}]"
+
+    def _shown(self, message: SaidMessage, path: str) -> Iterator[UserPart]:
+        for block, where in self._blocks(message, path):
+            match block:
+                case ToolResultBlock():
+                    self.results[block.tool_use_id] = where
+                    yield self.blocks.tool_result(block, where)
+                case SystemBlock():
+                    self._count(self.blocks.mark(block.cache_control, where))
+                    self.blocks.heard(block, where)
+                    self._set_up(block.content, f"{where}.content", moved=where)
+                case ToolUseBlock(type=kind) | ThinkingBlock(type=kind) | RedactedThinkingBlock(type=kind):
+                    raise unserved(kind, where, "only an assistant has those; send it in a message of that role")
+                case _:
+                    yield self.blocks.shown(block, where)
+
+    def _answered(self, message: SaidMessage, path: str) -> Iterator[AssistantPart]:
+        for block, where in self._blocks(message, path):
+            match block:
+                case TextBlock():
+                    yield self.blocks.text(block, where)
+                case ToolUseBlock():
+                    yield self._called(block, where)
+                case ThinkingBlock(thinking=text, signature=signature):
+                    self.blocks.heard(block, where)
+                    yield Thinking(text, signature)
+                case RedactedThinkingBlock(data=hidden):
+                    self.blocks.heard(block, where)
+                    yield RedactedThinking(hidden)
+                case OtherBlock(type=kind):
+                    raise unserved(kind, where, instead_of(kind))
+                case DocumentBlock(type=kind) if self.documents:
+                    raise unserved(kind, where, "cca passes on none of the assistant's; send it as the user's")
+                case ImageBlock() | DocumentBlock() | SearchResultBlock() | ToolResultBlock() | SystemBlock():
+                    raise unserved(block.type, where, "only a user has those; send it in a message of that role")
+                case _:
+                    assert_never(block)
+
+    def _called(self, block: ToolUseBlock, path: str) -> AssistantPart:
+        call = self.blocks.tool_use(block, path)
+        if call.id in self.calls:
+            where = f"{path}.id"
+            text = f"{where} is {call.id[:80]!r}, as that of a call before it; give each an id of its own."
+            raise BadRequest(text, param=where, code="invalid_value")
+        self.calls[call.id] = path
+        return call
+
+
+def _last_of_user(messages: Sequence[Message]) -> int:
+    return max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
+
+
+def _spoken(said: Sequence[Said], ignored: list[str]) -> Iterator[Said]:
+    """Yield what was said without turns of nothing but thoughts: Claude Code passes those on with nothing else."""
+    runs = [tuple(run) for _, run in groupby(said, key=lambda each: each.role)]
+    for number, run in enumerate(runs):
+        inside = 0 < number < len(runs) - 1
+        if inside and not any(_tells(part) for each in run for part in each.parts):
+            ignored += (f"{each.path} (only thinking)" for each in run)
+        else:
+            yield from run
+
+
+def _tells(part: UserPart | AssistantPart) -> bool:
+    return not isinstance(part, Thinking | RedactedThinking)
+
+
+def _thinker(turn: Turn, model: str) -> Turn:
+    """Return a turn that says, where there are thoughts in it, which model they are of."""
+    if isinstance(turn, AssistantTurn) and not all(map(_tells, turn.content)):
+        return evolve(turn, model=model)
+    return turn
