@@ -14,6 +14,7 @@ import trio
 from attrs import define, evolve
 from quart import Response, g, request
 
+from cca.dialects.anthropic_version import VERSION_HEADER, version_of
 from cca.dialects.contract import Ask, Dialect, StreamEncoder, Terms
 from cca.errors import BadRequest
 from cca.exchange import CHANNEL_SIZE
@@ -28,6 +29,7 @@ from cca.web.ending import Ending
 from cca.web.references import resolved
 from cca.web.scope import request_nursery
 from cca.web.sessions import SESSION_HEADER, is_affinity, named_session
+from cca.web.shapes import is_messages
 from cca.wire import decode_json
 
 IGNORED_LIMIT = 2000
@@ -152,7 +154,7 @@ class Arriving:
 
 
 async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
-    terms = Terms(service.catalogue, service.settings.choices)
+    terms = Terms(service.catalogue, service.settings.choices, _version())
     with bound() as end:
         body = await read_body()
         given = await read_in_time(len(body), decode_json, body)
@@ -161,6 +163,11 @@ async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
     if end.cancelled_caught:
         raise end.error
     return ask
+
+
+def _version() -> str | None:
+    """Return which version of its API the request means, where that has versions. Raise ``BadRequest`` for none."""
+    return version_of(request.headers.getlist(VERSION_HEADER)) if is_messages(request.path) else None
 
 
 async def _messages(arriving: Arriving, choices: int) -> list[Message]:

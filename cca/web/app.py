@@ -7,7 +7,8 @@ from typing import cast
 from quart import Response, current_app, g, request
 from quart_trio import QuartTrio
 
-from cca.dialects import DIALECTS
+from cca.dialects import DIALECTS, anthropic
+from cca.dialects.anthropic_version import VERSION_HEADER, version_of
 from cca.dialects.contract import Dialect
 from cca.dialects.openai import model_object, models_list
 from cca.keys import ADMIN
@@ -128,6 +129,8 @@ async def _health(service: Service) -> Response:
 
 async def _models(service: Service) -> Response:
     catalogue = service.catalogue
+    if _of_anthropics():
+        return as_json(anthropic.models(catalogue, request.args))
     return as_json(models_list(catalogue.entries, catalogue.renamed))
 
 
@@ -145,8 +148,18 @@ async def _with_service(serve: Callable[..., Awaitable[Response]], **arguments: 
 
 
 async def _model(service: Service, name: str) -> Response:
+    if _of_anthropics():
+        return as_json(anthropic.model(service.catalogue, name))
     service.catalogue.resolve(name)
     return as_json(model_object(name))
+
+
+def _of_anthropics() -> bool:
+    """Tell whether a client of Anthropic's asks. Raise ``BadRequest`` for a version of its API that is none."""
+    versions = request.headers.getlist(VERSION_HEADER)
+    if versions:
+        version_of(versions)
+    return bool(versions)
 
 
 _ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Response]], str], ...] = (

@@ -22,7 +22,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
+from hypercorn.typing import ConnectionState, HTTPScope, WebsocketScope
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from cca.errors import BadRequest
@@ -75,12 +75,16 @@ class _Http1(H11Protocol):
     async def _send_error_response(self, status_code: int) -> None:
         """Tell what h11 cannot read in the shape of all errors, and nothing of what it was. Hypercorn closes then."""
         app = cast(ASGIWrapper, self.app).app
-        headers, body = refused(cast(CcaApp, app), NO_HTTP)
+        headers, body = refused(cast(CcaApp, app), NO_HTTP, self._asked())
         headers.append((b"connection", b"close"))
         headers += self.config.response_headers("h11")
         await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
         await self._send_h11_event(h11.Data(data=body))
         await self._send_h11_event(h11.EndOfMessage())
+
+    def _asked(self) -> HTTPScope | WebsocketScope | None:
+        """Return what is asked for, if the head of the request arrived before what is no HTTP."""
+        return None if self.stream is None else getattr(self.stream, "scope", None)
 
 
 class _Connection(TCPServer):

@@ -5,9 +5,9 @@ import math
 
 from quart import Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotFound as NoRoute
 
-from cca.dialects import DIALECTS
-from cca.dialects.openai import refusal as openai_refusal
+from cca.dialects.anthropic_version import VERSION_HEADER
 from cca.errors import (
     CcaError,
     InternalError,
@@ -18,6 +18,7 @@ from cca.errors import (
 )
 from cca.keys import INVALID
 from cca.web.body import as_json
+from cca.web.shapes import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,12 @@ LONGEST_WAIT = 120.0
 async def refuse(error: Exception) -> Response:
     """Return the response for ``error``. A fault of ours is logged, and told without its text."""
     told = _told(error)
-    refusals = {dialect.path: dialect.refusal for dialect in DIALECTS}
-    status, body = refusals.get(request.path, openai_refusal)(told, g.request_id)
+    tell = refusal_of(
+        request.path,
+        versioned=VERSION_HEADER in request.headers,
+        known=not isinstance(request.routing_exception, NoRoute),
+    )
+    status, body = tell(told, g.request_id)
     response = as_json(body, status)
     if not told.retryable or (told.retry_after or 0) > LONGEST_WAIT:
         # Clients retry some of these by default, ten times and for minutes or days.

@@ -11,7 +11,7 @@ request, for the Claude Code process to live in, and its faults are mended:
   hooks of their own, which check nobody's Host.
 """
 
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 import orjson
 import trio
@@ -21,8 +21,9 @@ from quart.wrappers import Request
 from quart_trio.asgi import TrioASGIHTTPConnection, TrioASGIWebsocketConnection
 from quart_trio.wrappers import TrioRequest
 
-from cca.dialects.openai import error_object
+from cca.dialects.anthropic_version import VERSION_HEADER
 from cca.errors import BadRequest
+from cca.web.shapes import refusal_of
 
 LAST_SEND_TIMEOUT = 30.0
 """Seconds for Hypercorn to end an answer and make its connection ready for another, or close it. Its write to a client
@@ -54,7 +55,7 @@ class RequestScope(TrioASGIHTTPConnection):
         if refusal is None:
             await super().__call__(receive, send)
         else:
-            await _refuse(self.app, send, "http.response", *refusal)
+            await _refuse(self.app, self.scope, send, *refusal)
 
     async def handle_request(self, nursery: trio.Nursery, request: Request, send: ASGISendCallable) -> None:  # type: ignore[override]
         assert isinstance(request, NurseryRequest)
@@ -73,7 +74,7 @@ class RequestScope(TrioASGIHTTPConnection):
 class RefusedWebsocket(TrioASGIWebsocketConnection):
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         refusal = BadRequest("cca has no WebSockets; POST the request.", code="websocket_not_supported")
-        await _refuse(self.app, send, "websocket.http.response", 400, refusal)
+        await _refuse(self.app, self.scope, send, 400, refusal)
 
 
 def _unservable(scope: HTTPScope | WebsocketScope) -> Refusal | None:
@@ -86,28 +87,31 @@ def _unservable(scope: HTTPScope | WebsocketScope) -> Refusal | None:
     return None
 
 
-def refused(app: NamesRequests, error: BadRequest) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return the headers and the body of a refusal that no route has made."""
-    body = orjson.dumps({"error": error_object(error)})
-    request_id = app.request_id().encode()
+def refused(
+    app: NamesRequests, error: BadRequest, asked: HTTPScope | WebsocketScope | None
+) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return the headers and the body of a refusal that no route has made, of what was ``asked`` if that is known."""
+    path = "" if asked is None else asked["path"]
+    sent = () if asked is None else asked["headers"]
+    versioned = any(name.lower() == VERSION_HEADER.encode() for name, _ in sent)
+    request_id = app.request_id()
+    _, told = refusal_of(path, versioned=versioned, known=False)(error, request_id)
+    body = orjson.dumps(told)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"x-should-retry", b"false"),
-        (b"x-request-id", request_id),
-        (b"request-id", request_id),
+        (b"x-request-id", request_id.encode()),
+        (b"request-id", request_id.encode()),
     ]
     return headers, body
 
 
 async def _refuse(
-    app: Quart,
-    send: ASGISendCallable,
-    kind: Literal["http.response", "websocket.http.response"],
-    status: int,
-    error: BadRequest,
+    app: Quart, asked: HTTPScope | WebsocketScope, send: ASGISendCallable, status: int, error: BadRequest
 ) -> None:
-    headers, body = refused(cast(NamesRequests, app), error)
+    headers, body = refused(cast(NamesRequests, app), error, asked)
+    kind = "http.response" if asked["type"] == "http" else "websocket.http.response"
     start = {"type": f"{kind}.start", "status": status, "headers": headers}
     await send(cast(ASGISendEvent, start))
     await send(cast(ASGISendEvent, {"type": f"{kind}.body", "body": body, "more_body": False}))
