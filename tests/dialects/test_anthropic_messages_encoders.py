@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from anthropic_schema import STOP_REASONS, check_message, check_stream
-from cca.dialects.anthropic_messages import PING
+from cca.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from cca.dialects.anthropic_messages.answer import STOP_REASONS as OURS
 from cca.dialects.anthropic_messages.answer import MessageEncoder, message
 from cca.dialects.contract import Ask, Frame, Stamp
@@ -292,4 +292,4 @@ def test_an_answer_of_no_text_has_no_content() -> None:
 
 
 def test_a_ping_has_its_name() -> None:
-    assert (PING.content, PING.name) == ({"type": "ping"}, "ping")
+    assert ANTHROPIC_MESSAGES.ping == Frame({"type": "ping"}, name="ping")

@@ -1,5 +1,16 @@
 """Anthropic's Messages API."""
 
-from cca.dialects.contract import Frame
+from cca.dialects.anthropic import refusal
+from cca.dialects.anthropic_messages.answer import MessageEncoder, message
+from cca.dialects.anthropic_messages.request import decode
+from cca.dialects.contract import Dialect, Frame
 
-PING = Frame({"type": "ping"}, name="ping")
+ANTHROPIC_MESSAGES = Dialect(
+    name="anthropic_messages",
+    path="/v1/messages",
+    decode=decode,
+    stream=MessageEncoder,
+    whole=message,
+    refusal=refusal,
+    ping=Frame({"type": "ping"}, name="ping"),
+)
