@@ -7,13 +7,24 @@ from cca.scripted.prompt import blocks_of
 from cca.scripted.script import HttpError, Json, error_kind
 
 MOST_CACHE_MARKS = 4
+LEAST_BUDGET = 1024  # tokens of thinking
+LEAST_TOP_P = 0.95  # while thinking
+TTLS = (None, "5m", "1h")
 
 Check: TypeAlias = Callable[[Json], str | None]
+
+_THOUGHTS = ("thinking", "redacted_thinking")
+_CITABLE = ("document", "search_result")
 
 _REQUIRED: dict[str, dict[str, type]] = {
     "text": {"text": str},
     "tool_use": {"id": str, "name": str, "input": dict},
     "tool_result": {"tool_use_id": str},
+    "thinking": {"thinking": str, "signature": str},
+    "redacted_thinking": {"data": str},
+    "document": {"source": dict},
+    "image": {"source": dict},
+    "search_result": {"source": str, "title": str, "content": list},
 }
 
 
@@ -60,7 +71,22 @@ def _blocks(blocks: list[Json], path: str) -> str | None:
         for name, kind in _REQUIRED.get(block["type"], {}).items():
             if not isinstance(block.get(name), kind):
                 return f"{path}.{at}.{block['type']}.{name}: Field required"
+        if block["type"] in _THOUGHTS and "cache_control" in block:
+            return f"{path}.{at}.{block['type']}.cache_control: Extra inputs are not permitted"
+        if told := _blocks(_inside(block), f"{path}.{at}.{block['type']}.content"):
+            return told
     return None
+
+
+def _inside(block: Json) -> list[Json]:
+    """List the blocks in a block: those of a tool's result, of a search's, or of a document of pieces."""
+    match block:
+        case {"type": "tool_result" | "search_result", "content": [*blocks]}:
+            return blocks
+        case {"type": "document", "source": {"type": "content", "content": [*blocks]}}:
+            return blocks
+        case _:
+            return []
 
 
 def _first_turn(body: Json) -> str | None:
@@ -101,31 +127,95 @@ def _tools_of_calls(body: Json) -> str | None:
 
 
 def _cache_marks(body: Json) -> str | None:
-    found = sum(1 for part in _markable(body) if part.get("cache_control"))
-    if found <= MOST_CACHE_MARKS:
+    marks = [part["cache_control"] for part in _markable(body) if part.get("cache_control")]
+    for mark in marks:
+        if mark.get("type") != "ephemeral" or mark.get("ttl") not in TTLS:
+            return f"cache_control: Input should be ephemeral, for '5m' or '1h', and is {mark}"
+    if len(marks) <= MOST_CACHE_MARKS:
         return None
-    return f"A maximum of {MOST_CACHE_MARKS} blocks with cache_control may be provided. Found {found}."
+    return f"A maximum of {MOST_CACHE_MARKS} blocks with cache_control may be provided. Found {len(marks)}."
 
 
 def _markable(body: Json) -> Iterator[Json]:
+    """Yield all that may have a mark, which the request itself is: its mark is on whatever comes last."""
+    yield body
     system = body.get("system")
     yield from () if isinstance(system, str) else system or ()
     yield from body.get("tools") or ()
     for message in body["messages"]:
-        yield from () if isinstance(message["content"], str) else message["content"]
+        for block in () if isinstance(message["content"], str) else message["content"]:
+            yield block
+            yield from _inside(block)
+
+
+def _thinks(body: Json) -> bool:
+    return (body.get("thinking") or {}).get("type") in {"enabled", "adaptive"}
+
+
+def _thinking(body: Json) -> str | None:
+    match body.get("thinking"):
+        case None | {"type": "disabled"} | {"type": "adaptive"}:
+            return None
+        case {"type": "enabled", "budget_tokens": int(budget)} if budget >= LEAST_BUDGET:
+            if budget < body["max_tokens"]:
+                return None
+            return "`max_tokens` must be greater than `thinking.budget_tokens`."
+        case {"type": "enabled"}:
+            return f"thinking.enabled.budget_tokens: Input should be greater than or equal to {LEAST_BUDGET}"
+        case _:
+            return "thinking.type: Input should be 'enabled', 'disabled' or 'adaptive'"
+
+
+def _sampling(body: Json) -> str | None:
+    top_k, top_p, temperature = (body.get(name) for name in ("top_k", "top_p", "temperature"))
+    if top_k is not None and (type(top_k) is not int or top_k < 0):
+        return "top_k: Input should be a valid integer of at least 0"
+    if not _thinks(body):
+        return None
+    if temperature not in (None, 1):
+        return "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode."
+    if top_k is not None:
+        return "`top_k` must be unset when thinking is enabled or in adaptive mode."
+    if top_p is not None and top_p < LEAST_TOP_P:
+        return f"`top_p` must be greater than or equal to {LEAST_TOP_P} or unset when thinking is enabled."
+    return None
+
+
+def _thought_before_its_call(body: Json) -> str | None:
+    """While calls are being answered, the turn that made them begins with what was thought."""
+    if (body.get("thinking") or {}).get("type") != "enabled":
+        return None
+    turns = [message for message in body["messages"] if message["role"] != "system"]
+    called = [at for at, turn in enumerate(turns) if turn["role"] == "assistant"][-1:]
+    for at in called:
+        first = blocks_of(turns[at])[0]["type"]
+        answered = any(block["type"] == "tool_result" for block in blocks_of(turns[-1]))
+        if answered and first not in _THOUGHTS:
+            return (
+                f"messages.{at}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. When "
+                "`thinking` is enabled, a final `assistant` message must start with a thinking block."
+            )
+    return None
 
 
 def _forced_while_thinking(body: Json) -> str | None:
     forced = (body.get("tool_choice") or {}).get("type") in {"any", "tool"}
-    if forced and (body.get("thinking") or {}).get("type") in {"enabled", "adaptive"}:
+    if forced and _thinks(body):
         return "Thinking may not be enabled when tool_choice forces tool use."
+    return None
+
+
+def _citing_in_a_form(body: Json) -> str | None:
+    cited = (part.get("citations") or {} for part in _markable(body) if part.get("type") in _CITABLE)
+    if (body.get("output_config") or {}).get("format") and any(each.get("enabled") for each in cited):
+        return "output_config.format: citations cannot be used with a format of the output"
     return None
 
 
 def _clearing_no_thinking(body: Json) -> str | None:
     edits = (body.get("context_management") or {}).get("edits") or ()
     clearing = any(edit.get("type") == "clear_thinking_20251015" for edit in edits)
-    if clearing and (body.get("thinking") or {}).get("type") not in {"enabled", "adaptive"}:
+    if clearing and not _thinks(body):
         return "`clear_thinking_20251015` strategy requires `thinking` to be enabled or adaptive"
     return None
 
@@ -159,6 +249,10 @@ CHECKS: tuple[Check, ...] = (
     _tool_pairs,
     _tools_of_calls,
     _cache_marks,
+    _thinking,
+    _sampling,
+    _thought_before_its_call,
+    _citing_in_a_form,
     _forced_while_thinking,
     _clearing_no_thinking,
     _results_first,

@@ -10,21 +10,24 @@ from typing import TypeAlias
 
 from attrs import evolve, frozen
 
-from cca.scripted.script import Call, CutOff, Fault, Silence, StreamError, http_error
+from cca.scripted.script import Call, CutOff, Fault, Shown, Silence, StreamError, http_error
 
 MOST_TOKENS = 200_000
+SHOWN: dict[str | None, Shown] = {None: "told", "hidden": "hidden", "redacted": "redacted"}
 
 
 @frozen
 class Wishes:
-    """What the directives of one prompt come to. ``thinking`` is the text to think, if any."""
+    """What the directives of one prompt come to. ``thinking`` is the text to think, if any, and how it is ``shown``."""
 
     tokens: int | None = None
     wait: float = 0.0
     delay: float = 0.0
     stop_reason: str | None = None
     stop_sequence: str | None = None
+    category: str | None = None
     thinking: str | None = None
+    shown: Shown = "told"
     calls: tuple[Call, ...] = ()
     cache_read: int = 0
     cache_created: int = 0
@@ -60,7 +63,7 @@ def _call(wishes: Wishes, match: re.Match[str]) -> Wishes:
 
 
 def _stop(wishes: Wishes, match: re.Match[str]) -> Wishes:
-    return evolve(wishes, stop_reason=match["reason"])
+    return evolve(wishes, stop_reason=match["reason"], category=match["category"])
 
 
 def _stop_sequence(wishes: Wishes, match: re.Match[str]) -> Wishes:
@@ -68,7 +71,8 @@ def _stop_sequence(wishes: Wishes, match: re.Match[str]) -> Wishes:
 
 
 def _thinking(wishes: Wishes, match: re.Match[str]) -> Wishes:
-    return evolve(wishes, thinking=match["text"] or "Let me think about that.")
+    shown: Shown = SHOWN[match["shown"]]
+    return evolve(wishes, thinking=match["text"] or "Let me think about that.", shown=shown)
 
 
 def _cached(wishes: Wishes, match: re.Match[str]) -> Wishes:
@@ -100,9 +104,9 @@ DIRECTIVES: dict[str, Row] = {
     r"tokens\s+(?P<count>\d+)": _tokens,
     rf"wait\s+{_AMOUNT}": lambda wishes, match: evolve(wishes, wait=_seconds(match)),
     rf"delay\s+{_AMOUNT}": lambda wishes, match: evolve(wishes, delay=_seconds(match)),
-    r"stop\s+(?P<reason>\w+)": _stop,
+    r"stop\s+(?P<reason>\w+)(?:\s+(?P<category>\w+))?": _stop,
     r"stop_sequence\s+(?P<text>[^\s\[\]][^\[\]]*?)": _stop_sequence,
-    r"thinking(?:\s+(?P<text>[^\s\[\]][^\[\]]*?))?": _thinking,
+    r"(?:(?P<shown>hidden|redacted)\s+)?thinking(?:\s+(?P<text>[^\s\[\]][^\[\]]*?))?": _thinking,
     r"call\s+(?P<name>[\w.-]+)(?:\s+(?P<input>\{.*?\}))?": _call,
     r"cached\s+(?P<count>\d+)(?:\s+created\s+(?P<created>\d+))?": _cached,
     rf"error\s+(?P<status>4\d\d|5[012]\d)(?:\s+retry-after\s+(?P<seconds>\d+(?:\.\d+)?))?{_TIMES}": _error,

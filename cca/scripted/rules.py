@@ -7,6 +7,7 @@ from typing import TypeAlias
 from attrs import evolve, frozen
 
 from cca.scripted.calls import STRUCTURED, asked_calls, forced_calls, read_hints, structured_schema
+from cca.scripted.citations import cited
 from cca.scripted.directives import Wishes, read_directives, without_directives
 from cca.scripted.instances import as_text, instance
 from cca.scripted.prompt import Prompt, read_prompt
@@ -41,9 +42,9 @@ def script_for(body: Json) -> Script:
     asked = Asked(body, prompt, wishes, without_directives(prompt.text))
     blocks = _one_call(body, next(blocks for rule in RULES if (blocks := rule(asked))))
     if wishes.thinking is not None and _may_think(body):
-        blocks = (_think(wishes.thinking), *blocks)
+        blocks = (evolve(_think(wishes.thinking), shown=wishes.shown), *blocks)
     script = Script(
-        blocks,
+        tuple(_shown(body, block) for block in blocks),
         "tool_use" if any(isinstance(block, Call) for block in blocks) else "end_turn",
         wait=wishes.wait,
         delay=wishes.delay,
@@ -55,7 +56,7 @@ def script_for(body: Json) -> Script:
     script = _limited(_stopped(script, body.get("stop_sequences") or ()), body["max_tokens"])
     if wishes.stop_reason is None:
         return script
-    return evolve(script, stop_reason=wishes.stop_reason, stop_sequence=wishes.stop_sequence)
+    return evolve(script, stop_reason=wishes.stop_reason, stop_sequence=wishes.stop_sequence, category=wishes.category)
 
 
 def _directed_calls(asked: Asked) -> tuple[Block, ...]:
@@ -117,6 +118,10 @@ def _counted(asked: Asked) -> tuple[Block, ...]:
     return (say(", ".join(str(number) for number in numbers)),) if numbers else ()
 
 
+def _cited(asked: Asked) -> tuple[Block, ...]:
+    return cited(asked.body)
+
+
 def _thought(asked: Asked) -> tuple[Block, ...]:
     match = _THINK.fullmatch(asked.text)
     if match is None:
@@ -148,6 +153,7 @@ RULES: tuple[Rule, ...] = (
     _structured,
     _from_results,
     _counted,
+    _cited,
     _thought,
     _echo,
 )
@@ -170,6 +176,12 @@ def _pieces(text: str) -> tuple[str, ...]:
 
 def _may_think(body: Json) -> bool:
     return (body.get("thinking") or {}).get("type") != "disabled"
+
+
+def _shown(body: Json, block: Block) -> Block:
+    """Hide what is thought from a client that does not want to see it."""
+    omitted = (body.get("thinking") or {}).get("display") == "omitted"
+    return evolve(block, shown="hidden") if omitted and isinstance(block, Think) and block.shown == "told" else block
 
 
 def _one_call(body: Json, blocks: tuple[Block, ...]) -> tuple[Block, ...]:

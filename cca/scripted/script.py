@@ -1,6 +1,6 @@
 """What the scripted model was told to answer, and what is to go wrong on the way. Values only."""
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
@@ -12,18 +12,25 @@ StopReason: TypeAlias = str
 
 @frozen
 class Say:
-    """Text, one delta for each element."""
+    """Text, one delta for each element, and the API's objects of what it cites."""
 
     deltas: tuple[str, ...]
+    citations: tuple[Json, ...] = ()
 
     @property
     def text(self) -> str:
         return "".join(self.deltas)
 
 
+Shown: TypeAlias = Literal["told", "hidden", "redacted"]
+
+
 @frozen
 class Think:
+    """Thinking. It is told, or only its signature is, or nobody can read it at all."""
+
     deltas: tuple[str, ...]
+    shown: Shown = "told"
 
     @property
     def text(self) -> str:
@@ -84,6 +91,7 @@ class Script:
     blocks: tuple[Block, ...] = ()
     stop_reason: StopReason = "end_turn"
     stop_sequence: str | None = None
+    category: str | None = None  # of a refusal
     wait: float = 0.0
     delay: float = 0.0
     cache_read: int = 0

@@ -163,7 +163,7 @@ def _message(heading: Heading, usage: Json) -> Json:
 
 
 def _ending(script: Script) -> Json:
-    refused = {"type": "refusal", "category": None, "explanation": "A scripted refusal."}
+    refused = {"type": "refusal", "category": script.category, "explanation": "A scripted refusal."}
     return {
         "stop_reason": script.stop_reason,
         "stop_sequence": script.stop_sequence,
@@ -191,7 +191,9 @@ def _usage(script: Script, heading: Heading, blocks: tuple[Block, ...]) -> Json:
 def _opened(block: Block, index: int, heading: Heading) -> Json:
     match block:
         case Say():
-            return {"type": "text", "text": ""}
+            return {"type": "text", "text": ""} | ({"citations": []} if block.citations else {})
+        case Think(shown="redacted"):
+            return _closed(block, index, heading)
         case Think():
             return {"type": "thinking", "thinking": "", "signature": ""}
         case Call():
@@ -201,9 +203,12 @@ def _opened(block: Block, index: int, heading: Heading) -> Json:
 def _closed(block: Block, index: int, heading: Heading) -> Json:
     match block:
         case Say():
-            return {"type": "text", "text": block.text}
+            return {"type": "text", "text": block.text} | ({"citations": [*block.citations]} if block.citations else {})
+        case Think(shown="redacted"):
+            return {"type": "redacted_thinking", "data": _signature(block, heading)}
         case Think():
-            return {"type": "thinking", "thinking": block.text, "signature": _signature(block, heading)}
+            told = block.text if block.shown == "told" else ""
+            return {"type": "thinking", "thinking": told, "signature": _signature(block, heading)}
         case Call():
             return {
                 "type": "tool_use",
@@ -218,8 +223,12 @@ def _deltas(block: Block, heading: Heading) -> Iterator[Json]:
     match block:
         case Say():
             yield from ({"type": "text_delta", "text": text} for text in block.deltas)
+            yield from ({"type": "citations_delta", "citation": citation} for citation in block.citations)
+        case Think(shown="redacted"):
+            pass
         case Think():
-            yield from ({"type": "thinking_delta", "thinking": text} for text in block.deltas)
+            if block.shown == "told":
+                yield from ({"type": "thinking_delta", "thinking": text} for text in block.deltas)
             yield {"type": "signature_delta", "signature": _signature(block, heading)}
         case Call():
             text = json.dumps(block.input, ensure_ascii=False) if block.input else ""

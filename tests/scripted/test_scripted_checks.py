@@ -11,6 +11,13 @@ MARKED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
 CALL = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "ok"}
 
+THOUGHT = {"type": "thinking", "thinking": "Hm", "signature": "c2ln"}
+BUDGET: Any = {"max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}}
+
+PIECES = {"type": "content", "content": [{"type": "text", "text": "x"}]}
+DOCUMENT = {"type": "document", "source": PIECES, "citations": {"enabled": True}}
+SEARCH_RESULT = {"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "x"}]}
+
 TOOL = {"name": "f", "input_schema": {"type": "object"}}
 CLEARING = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
 
@@ -26,6 +33,16 @@ def body(*turns: Any, **others: Any) -> dict[str, Any]:
     [
         body("hi"),
         body([MARKED] * 4),
+        body([MARKED] * 2, system=[MARKED], cache_control={"type": "ephemeral", "ttl": "1h"}),
+        body("hi", max_tokens=2000, thinking={"type": "enabled", "budget_tokens": 1024}),
+        body("hi", thinking={"type": "adaptive", "display": "summarized"}, temperature=1, top_p=0.95),
+        body("hi", thinking={"type": "disabled"}, temperature=0.5, top_p=0.1, top_k=5),
+        body("hi", [THOUGHT, CALL], [RESULT], tools=[TOOL], **BUDGET),
+        body("hi", [{"type": "redacted_thinking", "data": "eA=="}, CALL], [RESULT], tools=[TOOL], **BUDGET),
+        body("hi", "said", "go on", **BUDGET),
+        body("hi", [CALL], [RESULT], tools=[TOOL], thinking={"type": "adaptive"}),
+        body([DOCUMENT, SEARCH_RESULT]),
+        body([{"type": "document", "source": {"type": "text"}}], output_config={"format": {"type": "json_schema"}}),
         body("hi", [CALL], [RESULT], system=[{"type": "text", "text": "s"}], tools=[TOOL]),
         body("hi", tools=[TOOL], tool_choice={"type": "any"}, thinking={"type": "disabled"}),
         body("hi", tools=[TOOL, {"type": "web_search_20250305", "name": "web_search"}]),
@@ -55,6 +72,28 @@ def test_accepted(accepted: dict[str, Any]) -> None:
         (body([{"type": "text", "text": ""}]), 400, "non-empty"),
         (body([MARKED] * 5), 400, "Found 5"),
         (body([MARKED] * 4, tools=[{"name": "f", "cache_control": {"type": "ephemeral"}}]), 400, "Found 5"),
+        (body([MARKED] * 4, cache_control={"type": "ephemeral"}), 400, "Found 5"),
+        (body("hi", [CALL], [{**RESULT, "content": [MARKED] * 5}], tools=[TOOL]), 400, "Found 5"),
+        (body([{**DOCUMENT, "source": {"type": "content", "content": [MARKED] * 5}}]), 400, "Found 5"),
+        (body([{**SEARCH_RESULT, "content": [MARKED] * 4}, MARKED]), 400, "Found 5"),
+        (body([{**MARKED, "cache_control": {"type": "ephemeral", "ttl": "2h"}}]), 400, "'5m' or '1h'"),
+        (body([{**MARKED, "cache_control": {"type": "lasting"}}]), 400, "should be ephemeral"),
+        (body("hi", [{"type": "thinking", "thinking": "Hm"}], "so?"), 400, "messages.1.content.0.thinking.signature"),
+        (body("hi", [{"type": "redacted_thinking"}], "so?"), 400, "redacted_thinking.data"),
+        (body("hi", [{**THOUGHT, "cache_control": {"type": "ephemeral"}}], "so?"), 400, "Extra inputs"),
+        (body([{**SEARCH_RESULT, "content": [{"type": "text"}]}]), 400, "content.0.search_result.content.0.text.text"),
+        (body("hi", thinking={"type": "enabled", "budget_tokens": 1023}), 400, "or equal to 1024"),
+        (body("hi", thinking={"type": "enabled"}), 400, "or equal to 1024"),
+        (body("hi", max_tokens=1024, thinking={"type": "enabled", "budget_tokens": 1024}), 400, "must be greater"),
+        (body("hi", thinking={"type": "on"}), 400, "thinking.type"),
+        (body("hi", thinking={"type": "adaptive"}, temperature=0.5), 400, "`temperature` may only"),
+        (body("hi", temperature=0.5, **BUDGET), 400, "`temperature` may only"),
+        (body("hi", thinking={"type": "adaptive"}, top_k=5), 400, "`top_k` must be unset"),
+        (body("hi", thinking={"type": "adaptive"}, top_p=0.9), 400, "`top_p` must be"),
+        (body("hi", top_k=-1), 400, "top_k"),
+        (body("hi", top_k=1.5), 400, "top_k"),
+        (body("hi", [CALL], [RESULT], tools=[TOOL], **BUDGET), 400, "Expected `thinking`"),
+        (body([DOCUMENT], output_config={"format": {"type": "json_schema"}}), 400, "citations"),
         (body("hi", [CALL], [RESULT]), 400, "must define tools"),
         (body("hi", [CALL], [RESULT], tools=[]), 400, "must define tools"),
         (body("hi", [CALL]), 400, "`tool_use` ids were found without"),

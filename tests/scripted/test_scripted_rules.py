@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cca.scripted.citations import cited
 from cca.scripted.prompt import count_input, fingerprint
 from cca.scripted.rules import script_for
 from cca.scripted.script import Call, Say, Script, Think
@@ -230,3 +231,140 @@ def test_input_is_counted_without_what_the_cli_adds() -> None:
     assert count_input(plain) == count_input(dressed) == 4
     assert fingerprint(plain) == fingerprint(dressed)
     assert fingerprint(plain) != fingerprint(asked("one two three"))
+
+
+def document(source: Any, **others: Any) -> dict[str, Any]:
+    return {"type": "document", "source": source, "citations": {"enabled": True}, **others}
+
+
+PLAIN_TEXT = {"type": "text", "media_type": "text/plain", "data": "Tea is hot. It is May."}
+OF_PIECES = {"type": "content", "content": [{"type": "text", "text": "A piece."}, {"type": "text", "text": "More."}]}
+FOUND = {
+    "type": "search_result",
+    "source": "https://example.com",
+    "title": "A page",
+    "content": [{"type": "text", "text": "Found."}],
+    "citations": {"enabled": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("block", "text", "citation"),
+    [
+        (
+            document(PLAIN_TEXT, title="Tea"),
+            "Tea says: Tea is hot.",
+            {
+                "type": "char_location",
+                "cited_text": "Tea is hot.",
+                "document_index": 0,
+                "document_title": "Tea",
+                "file_id": None,
+                "start_char_index": 0,
+                "end_char_index": 11,
+            },
+        ),
+        (
+            document({**PLAIN_TEXT, "data": " "}),
+            "It says:  ",
+            {
+                "type": "char_location",
+                "cited_text": " ",
+                "document_index": 0,
+                "document_title": None,
+                "file_id": None,
+                "start_char_index": 0,
+                "end_char_index": 1,
+            },
+        ),
+        (
+            document(OF_PIECES),
+            "It says: A piece.",
+            {
+                "type": "content_block_location",
+                "cited_text": "A piece.",
+                "document_index": 0,
+                "document_title": None,
+                "file_id": None,
+                "start_block_index": 0,
+                "end_block_index": 1,
+            },
+        ),
+        (
+            document({"type": "url", "url": "https://example.com/a.pdf"}),
+            "It says: The first page.",
+            {
+                "type": "page_location",
+                "cited_text": "The first page.",
+                "document_index": 0,
+                "document_title": None,
+                "file_id": None,
+                "start_page_number": 1,
+                "end_page_number": 2,
+            },
+        ),
+        (
+            FOUND,
+            "A page says: Found.",
+            {
+                "type": "search_result_location",
+                "cited_text": "Found.",
+                "search_result_index": 0,
+                "source": "https://example.com",
+                "title": "A page",
+                "start_block_index": 0,
+                "end_block_index": 1,
+            },
+        ),
+    ],
+    ids=["text", "nothing", "pieces", "pages", "search result"],
+)
+def test_what_may_be_cited_is(block: Any, text: str, citation: Any) -> None:
+    script = script_for(asked([block, {"type": "text", "text": "What do they say?"}]))
+    assert said(script) == text
+    assert [each.citations for each in script.blocks if isinstance(each, Say)] == [(), (citation,)]
+
+
+def test_sources_are_counted_over_the_whole_conversation_and_each_is_a_text_of_its_own() -> None:
+    before = [document(PLAIN_TEXT), FOUND, {"type": "text", "text": "a"}]
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": [FOUND]}
+    body = asked([]) | {
+        "messages": [
+            {"role": "user", "content": before},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {}}]},
+            {"role": "user", "content": [document(PLAIN_TEXT), document(PLAIN_TEXT, citations=None), result]},
+        ]
+    }
+    blocks = cited(body)
+    assert [block.text for block in blocks] == ["It says: ", "Tea is hot.", " A page says: ", "Found."]
+    assert [
+        citation.get("document_index", citation.get("search_result_index"))
+        for block in blocks
+        for citation in block.citations
+    ] == [1, 1]
+
+
+def test_nothing_is_cited_where_it_may_not_be() -> None:
+    script = script_for(asked([{**FOUND, "citations": {"enabled": False}}, {"type": "text", "text": "Hello."}]))
+    assert script.blocks == (Say(("Hello.",)),)
+
+
+@pytest.mark.parametrize(
+    ("thinking", "shown"),
+    [
+        ({"type": "adaptive", "display": "omitted"}, "hidden"),
+        ({"type": "enabled", "budget_tokens": 1024, "display": "summarized"}, "told"),
+        (None, "told"),
+    ],
+)
+def test_thinking_is_told_to_who_wants_to_see_it(thinking: Any, shown: str) -> None:
+    first, *_ = script_for(asked("Think about cats.", thinking=thinking)).blocks
+    assert isinstance(first, Think)
+    assert first.shown == shown
+
+
+def test_thinking_that_is_redacted_stays_so() -> None:
+    thinking = {"type": "adaptive", "display": "omitted"}
+    first, *_ = script_for(asked("[[redacted thinking]] Hm.", thinking=thinking)).blocks
+    assert isinstance(first, Think)
+    assert first.shown == "redacted"

@@ -71,6 +71,8 @@ def put_together(script: Script) -> dict[str, Any]:
                 whole["content"].append(dict(event["content_block"]))
             case {"type": "content_block_delta", "index": at, "delta": {"partial_json": piece}}:
                 pieces[at] += piece
+            case {"type": "content_block_delta", "index": at, "delta": {"citation": citation}}:
+                whole["content"][at]["citations"] = [*whole["content"][at]["citations"], citation]
             case {"type": "content_block_delta", "index": at, "delta": {"type": kind} as delta}:
                 field = kind.removesuffix("_delta")
                 whole["content"][at][field] += delta[field]
@@ -81,9 +83,39 @@ def put_together(script: Script) -> dict[str, Any]:
     return whole
 
 
-@pytest.mark.parametrize("script", [SCRIPT, Script((Say(("hi",)),)), Script((), "refusal")])
+CITING = Script((Say(("It says ",)), Say(("tea", "."), ({"type": "char_location"}, {"type": "page_location"}))))
+UNSEEN = Script((Think(("Let", " me"), "redacted"), Think(("Wondering",), "hidden"), Say(("hi",))))
+
+
+@pytest.mark.parametrize(
+    "script", [SCRIPT, CITING, UNSEEN, Script((Say(("hi",)),)), Script((), "refusal", category="cyber")]
+)
 def test_stream_and_message_are_the_same_answer(script: Script) -> None:
     assert put_together(script) == message(script, HEADING)
+
+
+def test_thinking_that_is_not_told_has_no_words_but_counts() -> None:
+    told = json.dumps(list(events(UNSEEN, HEADING)))
+    assert "Let me" not in told
+    assert "Wondering" not in told
+    assert [block["type"] for block in message(UNSEEN, HEADING)["content"]] == ["redacted_thinking", "thinking", "text"]
+    assert message(UNSEEN, HEADING)["usage"]["output_tokens_details"] == {"thinking_tokens": 3}
+
+
+def test_a_text_tells_what_it_cites_after_its_words() -> None:
+    assert names(CITING)[6:11] == [
+        "text_delta",
+        "text_delta",
+        "citations_delta",
+        "citations_delta",
+        "content_block_stop",
+    ]
+
+
+def test_a_refusal_has_its_details() -> None:
+    refused = message(Script((), "refusal", category="cyber"), HEADING)
+    assert refused["stop_details"] == {"type": "refusal", "category": "cyber", "explanation": "A scripted refusal."}
+    assert message(SCRIPT, HEADING)["stop_details"] is None
 
 
 def test_usage() -> None:
