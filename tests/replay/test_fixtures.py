@@ -4,31 +4,25 @@ A snapshot is one file: what goes over the wire for one recording in one dialect
 before you accept it with ``pytest --snapshot-update``.
 """
 
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
-
 import orjson
 import pytest
 import trio
+from recordings import FIXTURES, RECORDINGS, answer, case_id, held
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from cca.backends.replay import Recording, ReplayBackend, read_recordings
+from cca.backends.replay import ReplayBackend
 from cca.backends.transcript import conversation_of
 from cca.dialects import DIALECTS
 from cca.dialects.contract import Ask, Dialect, Stamp
-from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, Told
-from cca.parking import Parking, Talk, fresh
+from cca.parking import Parking
 from cca.web import sse
 from tools.cases import CASES
 from tools.cases.case import followed
 
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
-RECORDINGS = {recording.name: recording for recording in read_recordings(FIXTURES)}
-DEADLINES = Deadlines(first_event=120, silence=300, answer=1800)
-STAMP = Stamp(id="0001", created=1_767_225_600)
+STAMP = Stamp(id="0001", created=1_767_225_600, request_id="req_0001")
 
 
 class TextFile(SingleFileSnapshotExtension):
@@ -41,23 +35,6 @@ class TextFile(SingleFileSnapshotExtension):
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(TextFile)
-
-
-def case_id(name: str) -> str:
-    return name.replace("/", "-")
-
-
-async def answer(recording: Recording) -> list[Event]:
-    """Return what happens when the conversation of ``recording`` is held anew with it."""
-    backend = ReplayBackend((recording,), recording.transcript.header.cli, ())
-    return await held(fresh(backend, conversation_of(recording.request), lambda: 0.0))
-
-
-async def held(talk: AbstractAsyncContextManager[Talk]) -> list[Event]:
-    sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(converse, talk, DEADLINES, sender)
-        return [told.event async for told in events]
 
 
 def streamed(dialect: Dialect, conversation: Conversation, events: list[Event]) -> str:
