@@ -20,7 +20,7 @@ from cca.web.answer import answer
 from cca.web.body import as_json
 from cca.web.credentials import credentials
 from cca.web.ending import Ending
-from cca.web.input_tokens import count_input
+from cca.web.input_tokens import count_message, count_response
 from cca.web.rate_headers import rate_headers
 from cca.web.refusal import refuse
 from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope
@@ -139,8 +139,12 @@ async def _answer(dialect: Dialect) -> Response:
     return await answer(app.service, dialect, app.ending)
 
 
-async def _count_input(service: Service) -> Response:
-    return await count_input(service, _app().ending)
+async def _count_response(service: Service) -> Response:
+    return await count_response(service, _app().ending)
+
+
+async def _count_message(service: Service) -> Response:
+    return await count_message(service, _app().ending)
 
 
 async def _with_service(serve: Callable[..., Awaitable[Response]], **arguments: str) -> Response:
@@ -167,7 +171,8 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Response]], str], ...] = 
     ("GET", "/health", _health, PUBLIC),
     ("GET", "/v1/models", _models, "chat"),
     ("GET", "/v1/models/<path:name>", _model, "chat"),
-    ("POST", "/v1/responses/input_tokens", _count_input, "chat"),
+    ("POST", "/v1/responses/input_tokens", _count_response, "chat"),
+    ("POST", "/v1/messages/count_tokens", _count_message, "chat"),
     ("GET", "/v1/sessions", sessions.list_sessions, "sessions"),
     ("GET", "/v1/sessions/<id>", sessions.get_session, "sessions"),
     ("PATCH", "/v1/sessions/<id>", sessions.change_session, "sessions"),

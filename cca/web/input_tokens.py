@@ -1,21 +1,26 @@
-"""How many tokens a request for a response would be: an estimate, and no process is started for it."""
+"""How many tokens a request would be: an estimate that says so, and no process is started for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from attrs import evolve
 from quart import Response, g
 
-from cca.dialects.contract import Ask, Terms
+from cca import estimate
+from cca.dialects.anthropic_messages import ANTHROPIC_MESSAGES
+from cca.dialects.anthropic_messages.request import decode_count
+from cca.dialects.contract import Ask, Dialect, Terms
 from cca.dialects.openai_responses import OPENAI_RESPONSES
 from cca.dialects.openai_responses.resource import input_tokens
 from cca.dialects.pairing import check_pairs
-from cca.model import Json
+from cca.model import Conversation, Json
 from cca.request import heard
 from cca.service import Service
 from cca.web.answer import ignored, read_request
 from cca.web.body import as_json
 from cca.web.ending import Ending
+
+ESTIMATE_HEADER = "x-cca-estimate"
 
 
 def _decode(given: Mapping[str, Json], terms: Terms) -> Ask:
@@ -25,19 +30,33 @@ def _decode(given: Mapping[str, Json], terms: Terms) -> Ask:
     return OPENAI_RESPONSES.decode(given, terms)
 
 
-COUNTED = evolve(OPENAI_RESPONSES, decode=_decode)
+COUNTED_RESPONSE = evolve(OPENAI_RESPONSES, decode=_decode)
 """A request for a response that needs no model."""
 
+COUNTED_MESSAGE = evolve(ANTHROPIC_MESSAGES, decode=decode_count)
+"""A request for a message that does not say how long it may be."""
 
-async def count_input(service: Service, ending: Ending) -> Response:
-    """Return the count, with what the request goes on from. Raise what a request for the response itself would."""
+
+async def count_response(service: Service, ending: Ending) -> Response:
+    return await _count(service, ending, COUNTED_RESPONSE, input_tokens)
+
+
+async def count_message(service: Service, ending: Ending) -> Response:
+    return await _count(service, ending, COUNTED_MESSAGE, lambda asked: {"input_tokens": estimate.input_tokens(asked)})
+
+
+async def _count(
+    service: Service, ending: Ending, dialect: Dialect, counted: Callable[[Conversation], Json]
+) -> Response:
+    """Return the count, with what the request goes on from. Raise what a request for the answer itself would."""
     bound = partial(ending.bound, g.principal.key_id)
-    asked = await read_request(service, COUNTED, bound)
+    asked = await read_request(service, dialect, bound)
     with bound() as end:
         (conversation,) = await heard(service, asked)
     if end.cancelled_caught:
         raise end.error
     check_pairs(conversation.turns, asked.ask.results)
-    response = as_json(input_tokens(conversation))
+    response = as_json(counted(conversation))
+    response.headers[ESTIMATE_HEADER] = estimate.HOW
     response.headers.update(ignored(asked.ask.ignored))
     return response

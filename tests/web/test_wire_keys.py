@@ -13,6 +13,7 @@ import pytest
 import trio
 from attrs import define, field, frozen
 from claude_says import HELLO, start, stop, text
+from messages_wire import MESSAGES
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wire_harness import CHAT, HOST, JSON, NOW, Client, Server, chat, get, inline, post, raw, serving, streamed
 
@@ -45,6 +46,7 @@ ROUTES = {
     "GET /v1/responses/<id>/input_items": "chat",
     "POST /v1/responses/<id>/cancel": "chat",
     "POST /v1/responses/input_tokens": "chat",
+    "POST /v1/messages/count_tokens": "chat",
     "POST /v1/responses/compact": "chat",
     "POST /v1/conversations": "sessions",
     "GET /v1/conversations/<id>": "sessions",
@@ -57,6 +59,7 @@ ROUTES = {
     "POST /v1/chat/completions": "chat",
     "POST /v1/completions": "chat",
     "POST /v1/responses": "chat",
+    "POST /v1/messages": "chat",
 }
 """Each route there is, and its scope: a new one is to be thought of here, too."""
 
@@ -120,6 +123,7 @@ def requests() -> Iterator[tuple[str, str]]:
         if scope:
             method, path = endpoint.split()
             yield method, path.replace("<path:name>", "sonnet").replace("<id>", "s1")
+    yield from (("GET", MESSAGES), ("GET", f"{MESSAGES}/batches"))
     yield from (("GET", "/v1/none"), ("DELETE", CHAT), ("POST", "/health"), ("OPTIONS", CHAT), ("GET", "/health/"))
 
 
@@ -239,17 +243,21 @@ async def bad_credentials(desk: Desk) -> tuple[str, list[Presented]]:
 async def test_every_route_tells_every_kind_of_bad_credentials_the_same(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    """One and the same 401, before the body came and whatever the path: S-07."""
+    """One and the same 401, before the body came and whatever the path, in each of the two shapes: S-07."""
     async with desk_of(tmp_path, *HELLO) as desk:
         good, kinds = await bad_credentials(desk)
-        told: set[tuple[Any, ...]] = set()
+        told: dict[bool, set[tuple[Any, ...]]] = {True: set(), False: set()}
         for method, path in requests():
             for each in kinds:
                 reply = await desk.server.ask(request_of(method, path + each.query, *each.headers))
                 headers = {name: reply.headers[name] for name in ("www-authenticate", "x-should-retry", "content-type")}
-                told.add((reply.status, reply.body, *sorted(headers.items())))
-                assert len(told) == 1, (method, path, each.kind)
-        ((status, body, *headers_told),) = told
+                body = reply.body.replace(reply.headers["request-id"].encode(), b"")
+                shape = told[path.startswith(MESSAGES)]
+                shape.add((reply.status, body, *sorted(headers.items())))
+                assert len(shape) == 1, (method, path, each.kind)
+        ((status, of_openai, *headers_told),) = told[False]
+        ((same_status, of_anthropic, *same_headers),) = told[True]
+        assert (same_status, same_headers) == (status, headers_told)
         assert status == 401
         assert headers_told == [
             ("content-type", "application/json"),
@@ -258,9 +266,11 @@ async def test_every_route_tells_every_kind_of_bad_credentials_the_same(
         ]
         assert desk.server.backend.opened == 0
         assert (await desk.server.ask(post(chat(), bearer(good)))).status == 200
-    assert b'"code":"invalid_api_key"' in body
-    assert b'"type":"invalid_request_error"' in body
-    assert b"cca keys create" in body
+    assert b'"code":"invalid_api_key"' in of_openai
+    assert b'"type":"invalid_request_error"' in of_openai
+    assert b'"type":"authentication_error"' in of_anthropic
+    assert b"cca keys create" in of_openai
+    assert b"cca keys create" in of_anthropic
     assert len(kinds) * len(list(requests())) >= 450
 
 
@@ -330,8 +340,9 @@ async def test_a_scope_is_for_its_routes_and_for_no_other(
             if needed == scope:
                 assert reply.status not in (401, 403), path
             else:
-                assert (reply.status, reply.error["code"]) == (403, "insufficient_scope"), path
-                assert repr(needed) in reply.error["message"]
+                kind = "permission_error" if path.startswith(MESSAGES) else "invalid_request_error"
+                assert (reply.status, reply.json["error"]["type"]) == (403, kind), path
+                assert f"it lacks the scope {needed!r}" in reply.json["error"]["message"]
                 assert reply.headers["x-should-retry"] == "false"
             assert (await desk.server.ask(request_of(method, path, bearer(admin)))).status not in (401, 403), path
 
