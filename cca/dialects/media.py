@@ -26,7 +26,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 _SHORTEST = 16
 """Bytes that no picture has fewer of: those that are told apart by less are cut off."""
 
-IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 PDF, PDF_SIGNATURE = "application/pdf", b"%PDF-"
 
@@ -66,7 +66,8 @@ def stated_image(media_type: str, data: str, path: str) -> Image:
     Raise ``BadRequest`` for what is of another type, as Claude's API does, or for what Claude cannot see.
     """
     if media_type not in IMAGE_TYPES:
-        raise _bad(f"{path}.media_type", f"is {media_type!r:.60}, and Claude sees {IMAGES}; send one of those.")
+        known = ", ".join(IMAGE_TYPES)
+        raise _bad(f"{path}.media_type", f"is {media_type!r:.60}, and must be one of: {known}.")
     file = _decoded(data, f"{path}.data")
     found = _image_type(file.content)
     if found != media_type:

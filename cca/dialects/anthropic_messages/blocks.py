@@ -60,7 +60,7 @@ _ID = re.compile(r"[a-zA-Z0-9_-]+")
 def empty(text: str, path: str) -> BadRequest:
     """Return the refusal of a text that says nothing."""
     what = "only white space" if text else "empty"
-    said = f"{path} is {what}, and text must have something else in it; leave it out."
+    said = f"{path} is {what}; send text that says something, or leave it out."
     return BadRequest(said, param=path, code="invalid_value")
 
 

@@ -60,6 +60,8 @@ def _asked(request: MessagesRequest, terms: Terms) -> Ask:
         mark(request.cache_control, ""),
     )
     ignored = (*extra, *unshaped, *unsaid, *offer.ignored, *untaken, *heard.ignored)
+    if request.cache_control is not None:
+        ignored = (*ignored, *unheard(request.cache_control, "cache_control"))
     return Ask(
         (conversation,),
         stream=request.stream is True,

@@ -91,5 +91,8 @@ def _choice(request: MessagesRequest, tools: tuple[Tool, ...]) -> ToolChoice:
 
 
 def _unheard_choice(request: MessagesRequest) -> Iterator[str]:
-    if request.tool_choice is not None:
-        yield from unheard(request.tool_choice, "tool_choice")
+    choice = request.tool_choice
+    if choice is not None:
+        yield from unheard(choice, "tool_choice")
+        if choice.type == "none" and choice.disable_parallel_tool_use:
+            yield "tool_choice.disable_parallel_tool_use"
