@@ -1,12 +1,12 @@
 """Events of an answer to the events of a streamed message, and to one body."""
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import pytest
 
 from anthropic_schema import STOP_REASONS, check_message, check_stream
 from cca.dialects.anthropic_messages import ANTHROPIC_MESSAGES
-from cca.dialects.anthropic_messages.answer import STOP_REASONS as OURS
 from cca.dialects.anthropic_messages.answer import MessageEncoder, message
 from cca.dialects.contract import Ask, Frame, Stamp
 from cca.errors import BadRequest, CcaError, ModelApiFailed, Overloaded, RateLimited
@@ -226,7 +226,17 @@ def test_a_message_ends_with_why_and_with_all_of_its_counts() -> None:
     assert last == Frame({"type": "message_stop"}, name="message_stop")
 
 
-@pytest.mark.parametrize(("reason", "told"), OURS.items())
+WHY: Mapping[StopReason, str] = {
+    "end_turn": "end_turn",
+    "stop_sequence": "stop_sequence",
+    "max_tokens": "max_tokens",
+    "context_window": "model_context_window_exceeded",
+    "tool_use": "tool_use",
+    "refusal": "refusal",
+}
+
+
+@pytest.mark.parametrize(("reason", "told"), WHY.items())
 def test_why_it_ended_is_the_same_streamed_and_whole(reason: StopReason, told: str) -> None:
     end = Finished(reason, "STOP" if reason == "stop_sequence" else None, USAGE, None, DETAILS)
     *_, last, _ = frames(STARTED, end)
@@ -237,8 +247,8 @@ def test_why_it_ended_is_the_same_streamed_and_whole(reason: StopReason, told: s
 
 
 def test_every_stop_reason_is_one_of_the_schema() -> None:
-    assert set(OURS) == set(get_args(StopReason))
-    assert set(OURS.values()) < STOP_REASONS
+    assert set(WHY) == set(get_args(StopReason))
+    assert set(WHY.values()) < STOP_REASONS
 
 
 @pytest.mark.parametrize(
