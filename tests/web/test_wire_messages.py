@@ -1,12 +1,14 @@
 """Messages on the wire, to the letter of what Anthropic's clients rely on."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import trio
 from claude_says import HELLO, MODEL, arguments, line, start, stop, text, thinking, tool
 from messages_wire import NEW, OLD, body, error, error_in, events, post, said, streamed, user
 from trio.testing import MockClock
-from wire_harness import FakeBackend, Said, get, serving
+from wire_harness import Client, FakeBackend, Said, get, serving
 
 from cca.backends import Exit
 from cca.model import AssistantTurn, Sampling, Text, ToolResult, ToolUse, UserTurn
@@ -136,6 +138,35 @@ async def test_a_dialect_without_pings_waits_for_its_status(autojump_clock: Mock
     async with serving(50.0, Exit(1), heartbeat=1.0) as server:
         reply = await server.ask(post(streamed(), path="/v1/chat/completions"))
     assert reply.status == 502
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5.5], ids=["before it began", "while it pings"])
+@pytest.mark.parametrize("leave", [Client.half_close, Client.leave], ids=["FIN", "RST"])
+async def test_a_client_that_leaves_takes_its_process_along(
+    leave: Callable[[Client], Awaitable[None]], seconds: float, autojump_clock: MockClock
+) -> None:
+    async with serving(heartbeat=1.0) as server:
+        client = await server.connect()
+        await client.send(post(streamed()))
+        await trio.sleep(seconds)
+        await leave(client)
+        before = autojump_clock.current_time()
+        await server.backend.all_left.wait()
+        assert autojump_clock.current_time() - before < 1.5
+        assert server.backend.opened == 1
+
+
+async def test_the_end_of_the_server_is_an_event_of_a_stream_that_pings(autojump_clock: MockClock) -> None:
+    async with serving(heartbeat=1.0) as server:
+        client = await server.connect()
+        await client.send(post(streamed()))
+        await trio.sleep(2.5)
+        server.app.ending.come()
+        reply = await client.reply()
+    first, second, last = events(reply)
+    assert first == second == PING
+    assert error_in(last, reply)["type"] == "overloaded_error"
+    assert "cca was stopped" in last["error"]["message"]
 
 
 # Headers, queries and versions
