@@ -21,15 +21,26 @@ USAGE: Shape = {
     "output_tokens_details": {"thinking_tokens": WHOLE},
 }
 
+CITATION: Shape = {
+    **dict.fromkeys(("type", "cited_text", "source", "title", "file_id")),
+    **dict.fromkeys(("document_index", "document_title", "search_result_index")),
+    **dict.fromkeys(("start_char_index", "end_char_index", "start_page_number", "end_page_number")),
+    **dict.fromkeys(("start_block_index", "end_block_index")),
+}
+
+DETAILS: Shape = dict.fromkeys(("type", "category", "explanation"))
+
 BLOCK: Shape = {
-    **dict.fromkeys(("type", "text", "thinking", "signature", "id", "name", "input")),
+    **dict.fromkeys(("type", "text", "thinking", "signature", "data", "id", "name", "input")),
     **dict.fromkeys(("tool_use_id", "is_error")),
     "caller": {"type": WHOLE},
+    "citations": CITATION,
     "content": {"type": WHOLE, "text": WHOLE},
 }
 
 MESSAGE: Shape = {
     **dict.fromkeys(("id", "type", "role", "model", "stop_reason", "stop_sequence")),
+    "stop_details": DETAILS,
     "content": BLOCK,
     "usage": USAGE,
 }
@@ -38,7 +49,11 @@ STREAM_EVENT: Shape = {
     **dict.fromkeys(("type", "index")),
     "content_block": BLOCK,
     "message": MESSAGE,
-    "delta": dict.fromkeys(("type", "text", "thinking", "signature", "partial_json", "stop_reason", "stop_sequence")),
+    "delta": {
+        **dict.fromkeys(("type", "text", "thinking", "signature", "partial_json", "stop_reason", "stop_sequence")),
+        "citation": CITATION,
+        "stop_details": DETAILS,
+    },
     "usage": USAGE,
 }
 
@@ -107,11 +122,16 @@ def kept_line(line: Mapping[str, Json]) -> dict[str, Json]:
 def _kept(value: Json, shape: Shape) -> Json:
     match value:
         case dict() if shape is not None:
-            return {name: _kept(item, shape[name]) for name, item in value.items() if name in shape}
+            return {name: _kept(item, shape[name]) for name, item in value.items() if _is_kept(name, item, shape)}
         case list():
             return [_kept(item, shape) for item in value]
         case _:
             return value
+
+
+def _is_kept(name: str, value: Json, shape: Mapping[str, Shape]) -> bool:
+    """Whether a field is kept. Details are in every message, and null but for a refusal."""
+    return name in shape and (value is not None or shape[name] is not DETAILS)
 
 
 def _names(shapes: Mapping[str, Shape]) -> Iterator[str]:

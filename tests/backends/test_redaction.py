@@ -345,3 +345,29 @@ def test_a_list_keeps_the_allowed_fields_of_each() -> None:
 def test_long_texts_take_no_longer_than_they_are(text: str) -> None:
     """Half a second each; the square of it would be hours."""
     assert len(redactor().text(text)) <= len(text)
+
+
+CITATION = {"type": "char_location", "cited_text": "May", "document_index": 0, "start_char_index": 0}
+REFUSED = {"type": "refusal", "category": "cyber", "explanation": "No."}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": CITATION}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "redacted_thinking", "data": "eA=="}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "citations": [CITATION]}},
+        {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": REFUSED}},
+    ],
+    ids=["citation", "redacted thinking", "citations", "why it refuses"],
+)
+def test_what_an_answer_is_made_of_is_kept(event: Json) -> None:
+    line = {"type": "stream_event", "event": event}
+    assert Redactor().line(line) == line
+
+
+def test_that_nothing_is_refused_is_not_kept() -> None:
+    """It would stand in every message."""
+    event = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_details": None}}
+    kept = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+    assert Redactor().line({"type": "stream_event", "event": event}) == {"type": "stream_event", "event": kept}

@@ -24,6 +24,11 @@ STOPS = (
         ask("[[stop refusal]] I cannot."),
     ),
     Case(
+        "refusal_of_a_kind",
+        "The model's API says what kind of question it refuses.",
+        ask("[[stop refusal cyber]] I cannot."),
+    ),
+    Case(
         "context_window",
         "The context window is full; Claude Code would go on, and is killed.",
         ask("[[stop model_context_window_exceeded]] So far."),
