@@ -79,6 +79,8 @@ class MessageEncoder:
             case Finished():
                 yield from self._end()
             case Failed(error):
+                # No client library asks again after it. Claude Code 2.1.330 does: for a stream at an overloaded_error
+                # before any content, for a whole message at any other.
                 _, body = refusal(error, self.stamp.request_id)
                 yield Frame(body, "error")
             case _:
