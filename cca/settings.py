@@ -99,7 +99,7 @@ class Settings:
     silence_timeout: float = setting(300.0, "of silence from Claude Code after it; long thinking sends pings")
     answer_timeout: float = setting(1800.0, "for a whole answer; the longest outputs take about this")
     heartbeat: float = setting(
-        15.0, "between SSE comments, once an answer has begun, while the model is silent; proxies cut at 30 or 60"
+        15.0, "between SSE comments, or Anthropic's pings, while the model is silent; proxies cut at 30 or 60"
     )
     grace: float = setting(5.0, "that answers under way may take to end when the server stops")
     body_limit: int = setting(

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from live_cli import program
 from live_server import SECONDS, Server, serving
 
 pytestmark = pytest.mark.live
@@ -78,9 +79,20 @@ def test_the_example_of_responses_answers() -> None:
         assert '"text":"Hello from Claude Code."' in run(["sh", "-ec", asking], server)
 
 
-@pytest.mark.clients
-def test_the_openai_python_example_answers() -> None:
-    found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert found is not None
+def test_the_examples_of_messages_answer(tmp_path: Path) -> None:
+    """One of them is Claude Code as the client."""
+    [asking] = indented("Messages", "curl")
+    curl, itself = asking.split("\nANTHROPIC_")
+    (tmp_path / "claude").symlink_to(program())
+    here = f"PATH={tmp_path}:$PATH HOME={tmp_path} CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 ANTHROPIC_{itself}"
     with serving() as server:
-        assert run([sys.executable, "-c", found[1]], server) == "1, 2, 3, 4, 5"
+        assert '"text":"Hello from Claude Code."' in run(["sh", "-ec", curl], server)
+        assert run(["sh", "-ec", here], server) == "1, 2, 3, 4, 5\n"
+
+
+@pytest.mark.clients
+def test_the_python_examples_answer() -> None:
+    openai, anthropic = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    with serving() as server:
+        assert run([sys.executable, "-c", openai], server) == "1, 2, 3, 4, 5"
+        assert run([sys.executable, "-c", anthropic], server) == "1, 2, 3, 4, 5"
