@@ -10,6 +10,8 @@ from cca.model import ModelEntry
 
 _CLAUDE = re.compile(r"claude-[A-Za-z0-9._:@/\-]{1,200}(\[1m\])?", re.ASCII)
 
+_BEFORE_5 = re.compile(r"claude-([a-z]+-)?[1-4]\b.*", re.ASCII)
+
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -38,6 +40,11 @@ class Catalogue:
     def renamed(self) -> tuple[str, ...]:
         """The names in place of which another model answers, as far as they are written out."""
         return tuple(pattern for pattern, _ in self.patterns if not _WILD.search(pattern))
+
+    def thinking_off(self, model: str) -> bool:
+        """Whether a model can answer without thinking. All before the fifth generation can, listed or not."""
+        entry = self.entry(model)
+        return (entry is not None and entry.thinking_off) or _BEFORE_5.fullmatch(model) is not None
 
     def entry(self, name: str) -> ModelEntry | None:
         """Return what is known of an alias or an id."""

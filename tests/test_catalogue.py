@@ -59,6 +59,19 @@ def test_the_first_pattern_that_matches_counts_and_letters_are_compared_as_they_
         catalogue.resolve("A")
 
 
+@pytest.mark.parametrize(
+    ("model", "able"),
+    [
+        *(("haiku", True), ("claude-haiku-5-5", True), ("default", False), ("claude-sonnet-5-5", False)),
+        *(("claude-haiku-4-5", True), ("claude-haiku-4-5-20251001", True), ("claude-opus-4-1@20250805", True)),
+        *(("claude-sonnet-4-5[1m]", True), ("claude-3-5-sonnet-latest", True), ("claude-2.1", True)),
+        *(("claude-haiku-5-6", False), ("claude-opus-41", False), ("claude-next", False), ("claude-6-opus", False)),
+    ],
+)
+def test_a_model_that_can_do_without_thinking_is_listed_so_or_old(model: str, able: bool) -> None:  # noqa: FBT001 - a row
+    assert CATALOGUE.thinking_off(model) is able
+
+
 def test_names_that_are_no_patterns_can_be_listed() -> None:
     catalogue = Catalogue((), patterns_of(("gpt-4o=sonnet", "gpt-*=haiku", "o?=haiku", "[xy]=haiku")))
     assert catalogue.renamed == ("gpt-4o",)

@@ -32,6 +32,9 @@ EFFORTS: Mapping[str, Effort] = {
 
 UNTHINKING = ("none", "minimal")
 
+MOST_THINKING = 31_999
+"""Tokens that Claude Code lets a model of old think; the API wants a limit to be higher."""
+
 
 @frozen(kw_only=True)
 class Wishes:
@@ -55,7 +58,8 @@ def read_sampling(wishes: Wishes, *, thinking_off: bool, forced: bool = False) -
     """Return how to sample, and the names of what has no effect.
 
     Thinking fixes the temperature: a model that can do without (``thinking_off``) does, unless the request asks it to
-    think. A tool call that is ``forced`` is made without thinking in any case.
+    think. It does where the limit leaves no room to think. A tool call that is ``forced`` is made without thinking in
+    any case.
     """
     effort = _effort(wishes)
     wished = {
@@ -67,9 +71,12 @@ def read_sampling(wishes: Wishes, *, thinking_off: bool, forced: bool = False) -
     stop = _stop(wishes.stop)
     if forced and effort is not None and wishes.effort not in UNTHINKING:
         untaken = (*untaken, f"{wishes.effort_path} (no thinking before a call that is forced)")
-    unthinking = forced or wishes.effort in UNTHINKING or (bool(given) and effort is None)
+    cramped = limit is not None and limit <= MOST_THINKING
+    unthinking = forced or cramped or wishes.effort in UNTHINKING or (bool(given) and effort is None)
     if not (thinking_off and unthinking):
         return Sampling(limit, stop, effort=effort), (*untaken, *given)
+    if cramped and not forced and wishes.effort not in (*UNTHINKING, None):
+        untaken = (*untaken, f"{wishes.effort_path} (no thinking within {limit} tokens)")
     temperature = min(given["temperature"], 1.0) if "temperature" in given else None
     return Sampling(limit, stop, temperature, given.get("top_p"), thinking=False), untaken
 

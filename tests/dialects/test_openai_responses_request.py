@@ -24,6 +24,16 @@ EMPTY = {"type": "object", "properties": {}}
     [
         pytest.param({}, Sampling(), id="nothing"),
         pytest.param({"max_output_tokens": 5}, Sampling(max_tokens=5), id="max_output_tokens"),
+        pytest.param(
+            {"model": "claude-haiku-4-5", "max_output_tokens": 31_999},
+            Sampling(max_tokens=31_999, thinking=False),
+            id="no room to think, for a model that has a budget",
+        ),
+        pytest.param(
+            {"model": "claude-haiku-4-5", "max_output_tokens": 32_000, "reasoning": {"effort": "high"}},
+            Sampling(max_tokens=32_000, effort="high"),
+            id="room to think",
+        ),
         pytest.param({"reasoning": {"effort": "high"}}, Sampling(effort="high"), id="effort"),
         pytest.param(
             {"model": "haiku", "temperature": 0.5, "top_p": 0.9},
@@ -176,6 +186,11 @@ def test_one_call_at_a_time() -> None:
             {"tools": [namespace("s", {"type": "custom", "name": "p"}, async_=1)]},
             ("tools.async_", "tools[0].tools[0] (custom)"),
             id="one of a namespace",
+        ),
+        pytest.param(
+            {"model": "claude-haiku-4-5", "max_output_tokens": 99, "reasoning": {"effort": "high"}},
+            ("reasoning.effort (no thinking within 99 tokens)",),
+            id="effort without room",
         ),
         pytest.param({"tools": [function(defer_loading=True)]}, ("tools.defer_loading",), id="a tool's field"),
         pytest.param({"temperature": 0.5}, ("temperature",), id="what the model cannot take"),

@@ -46,7 +46,7 @@ def _asked(request: MessagesRequest, terms: Terms) -> Ask:
     heard = read_messages(request.system, request.messages, entry.id if entry else model, documents=tuned)
     schema, unshaped = output_schema(request)
     effort, unsaid = _effort(request, heard)
-    ways = Ways(thinking_off=entry is not None and entry.thinking_off, forced=offer.choice.forced, tuned=tuned)
+    ways = Ways(thinking_off=terms.catalogue.thinking_off(model), forced=offer.choice.forced, tuned=tuned)
     sampling, untaken = read_sampling(request, effort, ways)
     conversation = Conversation(
         model,

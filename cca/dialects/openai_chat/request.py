@@ -27,9 +27,8 @@ def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
     choices = read_choices(request.n, terms.choices)
     schema, unshaped = output_schema(request.response_format, "response_format", nested=True)
     offer = read_offer(request)
-    entry = terms.catalogue.entry(model)
     sampling, untaken = read_sampling(
-        _wishes(request), thinking_off=entry is not None and entry.thinking_off, forced=offer.choice.forced
+        _wishes(request), thinking_off=terms.catalogue.thinking_off(model), forced=offer.choice.forced
     )
     heard = read_messages(request.messages)
     conversation = Conversation(model, heard.turns, heard.system, offer.tools, sampling, offer.choice, schema)

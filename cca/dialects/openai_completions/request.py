@@ -49,7 +49,6 @@ def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
     model = terms.catalogue.resolve(request.model)
     prompts = _prompts(request.prompt)
     choices = _choices(prompts, request.n, terms.choices)
-    entry = terms.catalogue.entry(model)
     sampling, untaken = read_sampling(
         Wishes(
             limits={"max_tokens": request.max_tokens},
@@ -57,7 +56,7 @@ def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
             temperature=request.temperature,
             top_p=request.top_p,
         ),
-        thinking_off=entry is not None and entry.thinking_off,
+        thinking_off=terms.catalogue.thinking_off(model),
     )
     asked = [prompt for prompt in prompts for _ in range(choices)]
     return Ask(

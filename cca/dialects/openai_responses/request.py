@@ -28,12 +28,11 @@ def decode(given: Mapping[str, Json], terms: Terms) -> Ask:
             check_depth(given[name], name)
     ignored = [*check_fields(request)]
     model = terms.catalogue.resolve(request.model)
-    entry = terms.catalogue.entry(model)
     keeping = _keeping(request, given)
     offer = read_tools(request)
     schema, unshaped = output_schema(request.text and request.text.format, "text.format", nested=False)
     sampling, untaken = read_sampling(
-        _wishes(request), thinking_off=entry is not None and entry.thinking_off, forced=offer.choice.forced
+        _wishes(request), thinking_off=terms.catalogue.thinking_off(model), forced=offer.choice.forced
     )
     reading, turns = read_input(request.input, goes_on=keeping.previous is not None or keeping.session is not None)
     conversation = Conversation(
