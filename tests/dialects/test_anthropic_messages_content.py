@@ -141,8 +141,8 @@ def test_a_tool_may_give_white_space_which_is_nothing(content: Any, ignored: str
     [
         pytest.param(text("a", **MARK), Text("a", MARKED), id="text"),
         pytest.param(
-            call(id="toolu_01-A", name="mcp__a-b", input={"x": [1]}, caller={"type": "direct"}, **MARK),
-            ToolUse("toolu_01-A", "mcp__a-b", {"x": [1]}, MARKED),
+            call(id="toolu_01-A", name="mcp__a-b", input={"x": [1]}, caller={"type": "direct"}),
+            ToolUse("toolu_01-A", "mcp__a-b", {"x": [1]}),
             id="call",
         ),
         pytest.param(call(id="d", name="n" * 200), ToolUse("d", "n" * 200, {}), id="call of the longest name"),
@@ -153,6 +153,12 @@ def test_a_block_of_the_assistant_s_is_a_part(block: Any, part: Any) -> None:
     heard = ask(HE, assistant(block), user(*answer))
     assert heard.conversations[0].turns[1] == AssistantTurn((part,))
     assert heard.ignored == ()
+
+
+def test_a_mark_on_a_call_counts_and_is_named_since_claude_code_drops_it() -> None:
+    heard = ask(HE, assistant(call(**MARK)), user(result()))
+    assert heard.conversations[0].turns[1] == AssistantTurn((ToolUse("c", "f", {}, MARKED),))
+    assert heard.ignored == ("messages[1].content[0].cache_control",)
 
 
 def test_thoughts_are_kept_with_the_model_that_is_asked() -> None:
@@ -327,11 +333,12 @@ FILE = source("file", file_id="file_1")
         pytest.param({"type": "container_upload", "file_id": "f"}, "type", "'container_upload'", id="upload"),
         pytest.param({"type": "server_tool_use", "id": "srvtoolu_1"}, "type", "Anthropic runs", id="server's call"),
         pytest.param("a", "", "must be an object", id="string"),
+        pytest.param({"type": "tool_reference", "tool_name": "f"}, "type", "'tool_reference'", id="no result"),
         pytest.param(
-            result(content=[{"type": "tool_reference", "tool_name": "f"}]),
-            "content[0].type",
-            "'tool_reference'",
-            id="reference to a tool",
+            result(content=[{"type": "tool_reference", "tool_name": "f f"}]),
+            "content[0].tool_name",
+            "'f f'",
+            id="reference to an odd name",
         ),
         pytest.param(result(id="a b"), "tool_use_id", "letters, digits", id="odd id"),
         pytest.param(result(content=5), "content", "must be a string or an array", id="result of a number"),

@@ -27,7 +27,7 @@ from messages_asked import (
 
 from cca.dialects.anthropic_messages.request import decode, decode_count
 from cca.errors import BadRequest, NotFound
-from cca.model import CacheMark, Conversation, Sampling, Tool, ToolChoice
+from cca.model import CacheMark, Conversation, Sampling, Text, Tool, ToolChoice, ToolResult
 
 THINKS = {"type": "enabled", "budget_tokens": 1024}
 ADAPTS = {"type": "adaptive"}
@@ -267,7 +267,6 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
             [
                 tool(
                     eager_input_streaming=True,
-                    defer_loading=True,
                     input_examples=[{}],
                     allowed_callers=["direct", "code_execution_20250825"],
                     cache_control={"type": "ephemeral", "scope": "global"},
@@ -276,7 +275,6 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
             (Tool("f", "", {"type": "object"}, cache=CacheMark()),),
             (
                 "tools.eager_input_streaming",
-                "tools.defer_loading",
                 "tools.input_examples",
                 "tools.allowed_callers",
                 "tools.cache_control.scope",
@@ -294,6 +292,19 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
 def test_tools_are_offered_as_they_are(tools: Any, expected: Any, ignored: Any) -> None:
     heard = ask(tools=tools)
     assert (heard.conversations[0].tools, heard.ignored) == (expected, ignored)
+
+
+def test_a_tool_that_is_to_be_searched_for_is_offered_once_it_is_found() -> None:
+    reference = {"type": "tool_reference", "tool_name": "g", **MARK}
+    said = (HE, assistant(call()), user(result(content=[reference]), text("Go on.")))
+    tools = [tool(), tool("g", defer_loading=True), tool("h", defer_loading=True, x=1)]
+    before, after = ask(tools=tools), ask(*said, tools=tools)
+    assert [[each.name for each in asked.conversations[0].tools] for asked in (before, after)] == [["f"], ["f", "g"]]
+    assert before.ignored == after.ignored == ("tools (not searched for)",)
+    assert after.conversations[0].turns[2].content[0] == ToolResult(
+        "c", (Text("The tool g can be called now.", CacheMark()),)
+    )
+    assert ask(*said, tools=tools[:2]).ignored == ()
 
 
 @pytest.mark.parametrize(

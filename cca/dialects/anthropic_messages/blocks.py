@@ -26,6 +26,7 @@ from cca.dialects.anthropic_messages.body import (
     Shown,
     TextBlock,
     TextSource,
+    ToolReferenceBlock,
     ToolResultBlock,
     ToolUseBlock,
     UrlSource,
@@ -172,6 +173,9 @@ class Reading:
         self.heard(block, path)
         if block.caller not in (None, {"type": "direct"}):
             self.ignored.append(f"{placeless(path)}.caller")
+        if block.cache_control is not None:
+            # Claude Code writes calls anew, without their marks.
+            self.ignored.append(f"{path}.cache_control")
         check_name(block.name, f"{path}.name", MOST_NAME)
         where = f"{path}.input"
         if not isinstance(block.input, dict):
@@ -204,6 +208,10 @@ class Reading:
             where = f"{path}[{index}]"
             if isinstance(block, TextBlock) and not block.text.strip():
                 self.ignored.append(f"{where} (empty)")
+            elif isinstance(block, ToolReferenceBlock):
+                self.heard(block, where)
+                check_name(block.tool_name, f"{where}.tool_name", MOST_NAME)
+                yield Text(f"The tool {block.tool_name} can be called now.", self.mark(block.cache_control, where))
             else:
                 yield self.shown(block, where)
 

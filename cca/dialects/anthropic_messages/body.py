@@ -123,9 +123,19 @@ class ToolUseBlock(Body):
     cache_control: CacheControl | None = None
 
 
+@frozen(kw_only=True)
+class ToolReferenceBlock(Body):
+    """A tool that was found: from here on, the model may call it."""
+
+    type: str
+    tool_name: str
+    cache_control: CacheControl | None = None
+
+
 Shown: TypeAlias = TextBlock | ImageBlock | DocumentBlock | SearchResultBlock | OtherBlock
-ShownBlocks: TypeAlias = tuple[Shown, ...]
-ResultContent: TypeAlias = str | ShownBlocks
+Given: TypeAlias = Shown | ToolReferenceBlock
+GivenBlocks: TypeAlias = tuple[Given, ...]
+ResultContent: TypeAlias = str | GivenBlocks
 
 
 @frozen(kw_only=True)
@@ -212,6 +222,7 @@ class CustomTool(Body):
     type: str | None = None
     description: str | None = None
     strict: bool | None = None
+    defer_loading: bool | None = None
     cache_control: CacheControl | None = None
 
 
@@ -282,6 +293,8 @@ PIECES: Mapping[str, type[Body]] = {"text": TextBlock, "image": ImageBlock}
 
 SHOWN: Mapping[str, type[Body]] = {**PIECES, "document": DocumentBlock, "search_result": SearchResultBlock}
 
+GIVEN: Mapping[str, type[Body]] = {**SHOWN, "tool_reference": ToolReferenceBlock}
+
 BLOCKS: Mapping[str, type[Body]] = {
     **SHOWN,
     "tool_use": ToolUseBlock,
@@ -306,8 +319,8 @@ def _converter() -> Converter:
         Piece: tagged(converter, "type", PIECES, OtherBlock),
         PieceContent: text_or_array(converter, Pieces),
         Passage: tagged(converter, "type", {"text": TextBlock}, OtherBlock),
-        Shown: tagged(converter, "type", SHOWN, OtherBlock),
-        ResultContent: text_or_array(converter, ShownBlocks),
+        Given: tagged(converter, "type", GIVEN, OtherBlock),
+        ResultContent: text_or_array(converter, GivenBlocks),
         Block: tagged(converter, "type", BLOCKS, OtherBlock),
         Content: text_or_array(converter, Blocks),
         SystemContent: text_or_array(converter, SystemBlocks),

@@ -1,11 +1,20 @@
 """What a request for a message offers to call, and whether it must be."""
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from attrs import frozen
 
 from cca.dialects.anthropic_messages.blocks import mark
-from cca.dialects.anthropic_messages.body import CustomTool, MessagesRequest, NamedChoice, ServerTool
+from cca.dialects.anthropic_messages.body import (
+    CustomTool,
+    MessagesRequest,
+    NamedChoice,
+    SaidMessage,
+    ServerTool,
+    ToolReferenceBlock,
+    ToolResultBlock,
+)
 from cca.dialects.anthropic_messages.fields import placeless, unheard
 from cca.dialects.schemas import object_schema
 from cca.dialects.tools import check_name, distinct
@@ -32,11 +41,34 @@ class Offer:
 
 
 def read_offer(request: MessagesRequest) -> Offer:
-    """Return what a request offers. Raise ``BadRequest`` for tools that run elsewhere, or that cannot be chosen."""
+    """Return what a request offers. Raise ``BadRequest`` for tools that run elsewhere, or that cannot be chosen.
+
+    A tool that is to be searched for first is offered once a result refers to it.
+    """
     each = [(f"tools[{index}]", tool) for index, tool in enumerate(request.tools or ())]
-    tools = distinct((path, _tool(tool, path)) for path, tool in each)
-    ignored = (name for path, tool in each for name in _unheard(tool, path))
+    read = distinct((path, _tool(tool, path)) for path, tool in each)
+    found = frozenset(_found(request))
+    hidden = {path for path, tool in each if _deferred(tool) and tool.name not in found}
+    tools = tuple(tool for (path, _), tool in zip(each, read, strict=True) if path not in hidden)
+    ignored = [name for path, tool in each if path not in hidden for name in _unheard(tool, path)]
+    if hidden:
+        ignored.append("tools (not searched for)")
     return Offer(tools, _choice(request, tools), (*ignored, *_unheard_choice(request)))
+
+
+def _deferred(tool: CustomTool | ServerTool) -> TypeGuard[CustomTool]:
+    return isinstance(tool, CustomTool) and tool.defer_loading is True
+
+
+def _found(request: MessagesRequest) -> Iterator[str]:
+    """Yield the names of the tools that a search has found."""
+    said = (message.content for message in request.messages if isinstance(message, SaidMessage))
+    blocks = (block for content in said if not isinstance(content, str) for block in content)
+    results = (block.content for block in blocks if isinstance(block, ToolResultBlock))
+    for content in results:
+        for given in content or ():
+            if isinstance(given, ToolReferenceBlock):
+                yield given.tool_name
 
 
 def _tool(tool: CustomTool | ServerTool, path: str) -> Tool:
