@@ -1,6 +1,6 @@
 """Each field that Anthropic's API has is read, ignored and named, or refused: none is dropped in silence."""
 
-from typing import Any, get_args
+from typing import Any
 
 import attrs
 import pytest
@@ -26,9 +26,6 @@ BETA = SPEC | {
 
 NEWER = frozenset({"thread", "compaction", "billing_policy", "user_profile_id", "workspace_id"})
 """Fields that Anthropic's client libraries have besides."""
-
-HEADERS = frozenset({"betas"})
-"""Parameters of the client libraries that are no fields."""
 
 READ: dict[str, Any] = {
     "model": "haiku",
@@ -138,34 +135,3 @@ def test_a_block_of_what_runs_elsewhere_is_refused_by_its_type(kind: str) -> Non
     refused_at(
         "messages[2].content[0].content[0].type", repr(kind), HE, assistant(call()), user(result(content=[block]))
     )
-
-
-@pytest.mark.clients
-def test_there_is_a_word_on_each_field_of_the_client_library() -> None:
-    anthropic = pytest.importorskip("anthropic", reason="nox -s clients installs it")
-    for params in (
-        anthropic.types.message_create_params.MessageCreateParamsBase,
-        anthropic.types.message_count_tokens_params.MessageCountTokensParams,
-        anthropic.types.beta.message_create_params.MessageCreateParamsBase,
-        anthropic.types.beta.message_count_tokens_params.MessageCountTokensParams,
-    ):
-        fields = {name for kind in params.__mro__ for name in getattr(kind, "__annotations__", {})}
-        assert fields - HEADERS - {*READ, *IGNORED, *REFUSED} == set(), params
-
-
-@pytest.mark.clients
-def test_there_is_a_word_on_each_type_of_block_of_the_client_library() -> None:
-    beta = pytest.importorskip("anthropic", reason="nox -s clients installs it").types.beta
-    kinds = set()
-    for param in get_args(beta.BetaContentBlockParam):
-        hint = getattr(param, "__annotations__", {}).get("type")
-        if hint is not None:
-            kinds |= set(_literals(hint))
-    assert kinds > {"text", "tool_use"}
-    assert kinds - {*BLOCKS, *SERVED_ELSEWHERE} == set()
-
-
-def _literals(hint: Any) -> list[str]:
-    """Return the strings of an annotation that is not evaluated, as in ``Required[Literal['text']]``."""
-    written = getattr(hint, "__forward_arg__", str(hint))
-    return written.split("'")[1::2]
