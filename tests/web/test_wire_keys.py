@@ -13,9 +13,9 @@ import pytest
 import trio
 from attrs import define, field, frozen
 from claude_says import HELLO, start, stop, text
-from messages_wire import MESSAGES
+from messages_wire import COUNT, MESSAGES
 from trio.testing import MockClock, wait_all_tasks_blocked
-from wire_harness import CHAT, HOST, JSON, NOW, Client, Server, chat, get, inline, post, raw, serving, streamed
+from wire_harness import CHAT, HOST, JSON, NOW, Client, Server, chat, get, inline, post, posted, raw, serving, streamed
 
 from cca.keys import DEFAULT_SCOPES, RANDOM_SIZE, SCOPES, id_in, mint
 from cca.limits.policy import NO_LIMITS
@@ -179,8 +179,10 @@ async def test_without_a_key_whatever_is_presented_is_fine(autojump_clock: MockC
 async def test_a_key_is_let_in(shown: list[str], tmp_path: Path, autojump_clock: MockClock) -> None:
     async with desk_of(tmp_path, *HELLO) as desk:
         key = await desk.make("ann")
-        reply = await desk.server.ask(post(chat(), *(each.format(key=key) for each in shown)))
-    assert reply.status == 200
+        headers = [each.format(key=key) for each in shown]
+        bodies = {CHAT: chat(), MESSAGES: chat(max_tokens=9), COUNT: chat()}
+        replies = [await desk.server.ask(posted(path, body, *headers)) for path, body in bodies.items()]
+    assert [reply.status for reply in replies] == [200] * 3
 
 
 @frozen

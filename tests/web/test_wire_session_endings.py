@@ -11,6 +11,7 @@ from claude_says import HELLO, api_error, start, stop, text
 from trio.testing import MockClock
 from wire_harness import Reply, Server, chat, get, post, serving
 
+from cca.estimate import START_TOKENS, TURN_TOKENS
 from cca.store.database import Database
 from cca.web.sessions import SESSION_HEADER
 
@@ -187,5 +188,5 @@ async def test_a_client_that_leaves_before_the_answer_begins_is_charged_for_what
         await trio.sleep(1)
         [used] = (await server.ask(get("/v1/usage?group_by="))).json["data"]
         listed = (await server.ask(get("/v1/sessions"))).json["data"]
-    assert (used["input_tokens"], used["completed"], listed) == (1000, 0, [])
+    assert (used["input_tokens"], used["completed"], listed) == (START_TOKENS + TURN_TOKENS + 1000, 0, [])
     assert used["cost_usd"] > 0
