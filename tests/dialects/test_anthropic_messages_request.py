@@ -405,6 +405,19 @@ def test_a_choice_that_cannot_be_is_refused(fields: Any, param: str, said: str) 
     refused_at(param, said, **fields)
 
 
+@pytest.mark.parametrize("kind", ["auto", "none"])
+def test_nothing_is_to_be_called_where_all_tools_are_to_be_searched_for(kind: str) -> None:
+    heard = conversation(tools=[tool(defer_loading=True)], tool_choice={"type": kind})
+    assert (heard.tools, heard.tool_choice) == ((), ToolChoice(kind))  # type: ignore[arg-type]  # one of the two
+    assert conversation(tools=[tool(defer_loading=False)]).tools == (Tool("f", "", {"type": "object"}),)
+
+
+def test_what_is_to_be_searched_for_cannot_be_forced() -> None:
+    hidden = [tool(defer_loading=True)]
+    refused_at("tool_choice", "still to be searched for", tools=hidden, tool_choice={"type": "any"})
+    refused_at("tool_choice.name", "'f'", tools=hidden, tool_choice={"type": "tool", "name": "f"})
+
+
 @pytest.mark.parametrize(
     ("fields", "ignored"),
     [

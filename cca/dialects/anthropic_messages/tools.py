@@ -1,12 +1,12 @@
 """What a request for a message offers to call, and whether it must be."""
 
 from collections.abc import Iterator
-from typing import TypeGuard
 
 from attrs import frozen
 
 from cca.dialects.anthropic_messages.blocks import mark
 from cca.dialects.anthropic_messages.body import (
+    Choice,
     CustomTool,
     MessagesRequest,
     NamedChoice,
@@ -45,19 +45,16 @@ def read_offer(request: MessagesRequest) -> Offer:
 
     A tool that is to be searched for first is offered once a result refers to it.
     """
-    each = [(f"tools[{index}]", tool) for index, tool in enumerate(request.tools or ())]
-    read = distinct((path, _tool(tool, path)) for path, tool in each)
+    sent = [(f"tools[{index}]", tool) for index, tool in enumerate(request.tools or ())]
+    custom = [(path, _custom(tool, path)) for path, tool in sent]
+    read = distinct((path, _tool(tool, path)) for path, tool in custom)
     found = frozenset(_found(request))
-    hidden = {path for path, tool in each if _deferred(tool) and tool.name not in found}
-    tools = tuple(tool for (path, _), tool in zip(each, read, strict=True) if path not in hidden)
-    ignored = [name for path, tool in each if path not in hidden for name in _unheard(tool, path)]
+    hidden = {tool.name for _, tool in custom if tool.defer_loading and tool.name not in found}
+    tools = tuple(tool for tool in read if tool.name not in hidden)
+    ignored = [name for path, tool in custom if tool.name not in hidden for name in _unheard(tool, path)]
     if hidden:
         ignored.append("tools (not searched for)")
     return Offer(tools, _choice(request, tools), (*ignored, *_unheard_choice(request)))
-
-
-def _deferred(tool: CustomTool | ServerTool) -> TypeGuard[CustomTool]:
-    return isinstance(tool, CustomTool) and tool.defer_loading is True
 
 
 def _found(request: MessagesRequest) -> Iterator[str]:
@@ -71,13 +68,17 @@ def _found(request: MessagesRequest) -> Iterator[str]:
                 yield given.tool_name
 
 
-def _tool(tool: CustomTool | ServerTool, path: str) -> Tool:
-    if isinstance(tool, ServerTool):
-        text = (
-            f"{path} is of type {tool.type[:60]!r}, which Anthropic defines or runs, and cca has custom tools only; "
-            "leave it out, or offer one of your own with an input_schema."
-        )
-        raise BadRequest(text, param=f"{path}.type", code="unsupported_value")
+def _custom(tool: CustomTool | ServerTool, path: str) -> CustomTool:
+    if isinstance(tool, CustomTool):
+        return tool
+    text = (
+        f"{path} is of type {tool.type[:60]!r}, which Anthropic defines or runs, and cca has custom tools only; "
+        "leave it out, or offer one of your own with an input_schema."
+    )
+    raise BadRequest(text, param=f"{path}.type", code="unsupported_value")
+
+
+def _tool(tool: CustomTool, path: str) -> Tool:
     check_name(tool.name, f"{path}.name", MOST_NAME)
     schema = object_schema(tool.input_schema, f"{path}.input_schema", stated=True)
     callers = tool.extra.get("allowed_callers")
@@ -88,9 +89,8 @@ def _tool(tool: CustomTool | ServerTool, path: str) -> Tool:
     return Tool(tool.name, tool.description or "", schema, tool.strict, mark(tool.cache_control, path))
 
 
-def _unheard(tool: CustomTool | ServerTool, path: str) -> Iterator[str]:
-    """Yield what does not arrive of a tool. It is called as is the way without what only says how to call it."""
-    assert isinstance(tool, CustomTool), "others are refused"
+def _unheard(tool: CustomTool, path: str) -> Iterator[str]:
+    """Yield what does not arrive of a tool."""
     for name, value in tool.extra.items():
         if value not in IDLE and (name, value) != ("allowed_callers", [DIRECT]):
             yield f"{placeless(path)}.{name}"
@@ -102,21 +102,23 @@ def _choice(request: MessagesRequest, tools: tuple[Tool, ...]) -> ToolChoice:
     choice = request.tool_choice
     if choice is None:
         return ToolChoice()
-    if not tools:
+    if not request.tools:
         text = "tool_choice may only be specified while providing tools; send tools, or leave it out."
         raise BadRequest(text, param="tool_choice", code="invalid_value")
     parallel = choice.disable_parallel_tool_use is not True
-    match choice.type:
-        case "tool":
-            assert isinstance(choice, NamedChoice)
-            if choice.name not in {tool.name for tool in tools}:
+    match choice:
+        case NamedChoice(name=name):
+            if name not in {tool.name for tool in tools}:
                 path = "tool_choice.name"
-                text = f"{path} is {choice.name[:80]!r}, which is not among the tools; name one that is."
+                text = f"{path} is {name[:80]!r}, which is not among the tools; name one that is."
                 raise BadRequest(text, param=path, code="invalid_value")
-            return ToolChoice("tool", choice.name, parallel)
-        case "any":
+            return ToolChoice("tool", name, parallel)
+        case Choice(type="any") if not tools:
+            text = "tool_choice asks for a call, and each tool is still to be searched for; offer one that is not."
+            raise BadRequest(text, param="tool_choice", code="invalid_value")
+        case Choice(type="any"):
             return ToolChoice("any", parallel=parallel)
-        case "none":
+        case Choice(type="none"):
             return ToolChoice("none")
         case _:
             return ToolChoice(parallel=parallel)
