@@ -191,7 +191,8 @@ def test_a_large_body_is_taken_in_in_time() -> None:
     heard = decode(decode_json(body), terms(OLD))
     (conversation,) = heard.conversations
     check_pairs(conversation.turns, heard.results)
-    assert time.perf_counter() - began < SECONDS
+    # Three seconds, and thrice that while coverage is measured; what grows with the square would take minutes.
+    assert time.perf_counter() - began < 6 * SECONDS
     assert (len(conversation.turns), len(conversation.system)) == (12_001, 6_000)
 
 
