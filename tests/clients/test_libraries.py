@@ -1,9 +1,11 @@
-"""Libraries that speak as OpenAI's do, each in a program like those of its own documentation.
+"""Libraries that speak as OpenAI's or as Anthropic's do, each in a program like those of its own documentation.
 
 A program runs once, and prints what each of its checks came to. What they ask is in ``python/tell.py``.
 """
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -41,7 +43,30 @@ ANSWERS: dict[str, Json] = {
     "seen": "seen",
     "error": 429,
     "broken": "an error",
-    "unserved": "There is no POST /v1/messages. GET / and /v1/models are a start.",
+    "asynchronous": "Hello there",
+    "three_steps": [4, "The tool ask_again says: enough"],  # the calls, and what is said at last
+    "thinking": ["so be it", True, "Hello there"],  # what was thought, whether that is signed, what was said
+    "thinking_is_told_back": "Hello there",
+    "document": "You sent no words, but this: document.",
+    "cache": [7, 5],
+    "stop_sequence": ["stop_sequence", " 4", "1, 2, 3,"],
+    "max_tokens": ["max_tokens", 3],
+    "counted": True,
+    "models": True,
+    "leaves": "Hello there",
+    # the class, the type, how often it was asked again, whether the body has the request's id
+    "bad_request": ["BadRequestError", "invalid_request_error", 0, True],
+    "unauthorized": ["AuthenticationError", "authentication_error", 0, True],
+    "unknown_model": ["NotFoundError", "not_found_error", 0, True],
+    "too_large": ["ContentTooLargeError", "request_too_large", 0, True],
+    "limited": ["RateLimitError", "rate_limit_error", 1, True],
+    "overloaded": ["OverloadedError", "overloaded_error", 1, True],
+    "gets_through": "through",
+    "bearer": "Hello there",
+    "x_api_key": "Hello there",
+    "new_version": ["BadRequestError", "invalid_request_error", 0, True],  # it takes no temperature
+    "old_version": "Hello there",
+    "server_tool": ["BadRequestError", "invalid_request_error", 0, True],
 }
 
 NOTHING: Mapping[str, Json] = MappingProxyType({})
@@ -67,9 +92,26 @@ class Program:
 PROGRAMS = {
     "openai-python": Program("openai-3", "openai_chat.py"),
     "openai-python-responses": Program("openai-3", "openai_responses.py", checks=(*USUAL, "remembered")),
-    "anthropic-python": Program("openai-3", "anthropic_messages.py", checks=("unserved",)),
+    "anthropic-python": Program(
+        "openai-3",
+        "anthropic_messages.py",
+        checks=(
+            *USUAL,
+            *("asynchronous", "three_steps", "thinking", "thinking_is_told_back", "document", "cache"),
+            *("stop_sequence", "max_tokens", "counted", "models", "leaves"),
+        ),
+    ),
+    "anthropic-python-errors": Program(
+        "openai-3",
+        "anthropic_errors.py",
+        checks=(
+            *("bad_request", "unauthorized", "unknown_model", "too_large", "limited", "overloaded", "gets_through"),
+            *("bearer", "x_api_key", "new_version", "old_version", "server_tool"),
+        ),
+    ),
     "pydantic-ai": Program("openai-3", "pydantic_ai_agents.py", "chat"),
     "pydantic-ai-responses": Program("openai-3", "pydantic_ai_agents.py", "responses"),
+    "pydantic-ai-messages": Program("openai-3", "pydantic_ai_agents.py", "messages"),
     "instructor": Program(
         "openai-2",
         "instructor_chat.py",
@@ -85,17 +127,26 @@ PROGRAMS = {
     "langchain": Program("openai-2", "langchain_chat.py", "chat"),
     # It hears that an answer is complete or incomplete, not that it failed.
     "langchain-responses": Program("openai-2", "langchain_chat.py", "responses", otherwise={"broken": None}),
+    "langchain-messages": Program("openai-3", "langchain_messages.py", checks=(*USUAL, "by_tool", "counted")),
     "llama-index": Program(
         "openai-2",
         "llama_index_chat.py",
         checks=("chat", "stream", "turns", "tools", "structured", "image", "error", "broken"),
     ),
-    "litellm": Program("openai-2", "litellm_completion.py"),
+    "litellm": Program("openai-2", "litellm_completion.py", "openai/gpt-4o-mini"),
+    "litellm-messages": Program("openai-2", "litellm_completion.py", "anthropic/claude-haiku-4-5"),
     "openai-node": Program("node", "openai_chat.mjs"),
     "openai-node-responses": Program("node", "openai_responses.mjs"),
+    "anthropic-node": Program(
+        "node",
+        "anthropic_messages.mjs",
+        checks=(*USUAL, "three_steps", "thinking", "counted", "models", "unauthorized"),
+        otherwise={"unauthorized": ["authentication_error", True]},
+    ),
     "ai-sdk": Program("node", "ai_sdk.mjs", "responses"),
     "ai-sdk-chat": Program("node", "ai_sdk.mjs", "chat"),
     "ai-sdk-compatible": Program("node", "ai_sdk.mjs", "compatible"),
+    "ai-sdk-messages": Program("node", "ai_sdk.mjs", "anthropic"),
 }
 
 CHECKS = [(name, check) for name, program in PROGRAMS.items() for check in program.checks]
@@ -104,13 +155,27 @@ Told = Callable[[str], dict[str, Json]]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving(CCA_RETRIES="0") as server:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state") / "cca.db"
+
+
+@pytest.fixture(scope="module")
+def server(database: Path) -> Iterator[Server]:
+    with serving(f"--database={database}", CCA_RETRIES="0") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def told(server: Server, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def key(database: Path) -> str:
+    """Make one, so that no request without it is answered."""
+    command = (sys.executable, "-m", "cca", "keys", "create", "--database", str(database), "--name", "clients")
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def told(
+    server: Server, key: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Told]:
     """Run the programs of the tests that were chosen, and return what one of them printed."""
     chosen = dict.fromkeys(
         str(item.callspec.params["client"])
@@ -121,7 +186,7 @@ def told(server: Server, request: pytest.FixtureRequest, tmp_path_factory: pytes
     pool = ThreadPoolExecutor(AT_ONCE)
 
     def start(name: str) -> "Future[dict[str, Json]]":
-        return pool.submit(_checks, commands[name], server, tmp_path_factory.mktemp(name))
+        return pool.submit(_checks, commands[name], server, key, tmp_path_factory.mktemp(name))
 
     running = {name: start(name) for name in chosen}
     try:
@@ -130,9 +195,10 @@ def told(server: Server, request: pytest.FixtureRequest, tmp_path_factory: pytes
         pool.shutdown(cancel_futures=True)
 
 
-def _checks(command: list[str | Path], server: Server, home: Path) -> dict[str, Json]:
+def _checks(command: list[str | Path], server: Server, key: str, home: Path) -> dict[str, Json]:
     address = f"{server.address}/v1"
-    ended = run(command, home, home, OPENAI_BASE_URL=address, OPENAI_API_BASE=address, OPENAI_API_KEY="any")
+    openai = {"OPENAI_BASE_URL": address, "OPENAI_API_BASE": address, "OPENAI_API_KEY": key}
+    ended = run(command, home, home, **openai, ANTHROPIC_BASE_URL=server.address, ANTHROPIC_API_KEY=key)
     lines = [json.loads(line) for line in ended.output.splitlines() if line.startswith('{"check"')]
     if not lines:
         pytest.fail(f"{command} ended with {ended.code}, and told nothing:\n{ended.errors}")

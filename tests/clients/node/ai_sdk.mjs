@@ -1,11 +1,13 @@
-// The AI SDK: its OpenAI provider, by responses or by chat completions, or the one for servers that speak as OpenAI's.
+// The AI SDK: its OpenAI provider, by responses or by chat completions, the one for servers that speak as OpenAI's, or
+// its Anthropic provider.
 
+import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { APICallError, generateObject, generateText, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
 import {
-  ASKED, BRIEF, BROKEN, CHAT, ERROR, GREETING, MODEL, NAME, PIXEL, STREAM, STRUCTURED, TOOLS, tell,
+  ASKED, BRIEF, BROKEN, CHAT, CLAUDE, ERROR, GREETING, MODEL, NAME, PIXEL, STREAM, STRUCTURED, TOOLS, tell,
 } from "./tell.mjs";
 
 const provider = createOpenAI({});
@@ -17,7 +19,14 @@ const compatible = createOpenAICompatible({
   supportsStructuredOutputs: true,
 });
 
-const model = { responses: provider, chat: provider.chat, compatible }[process.argv[2]](MODEL);
+const anthropic = createAnthropic({ baseURL: `${process.env.ANTHROPIC_BASE_URL}/v1` });
+
+const model = {
+  responses: () => provider(MODEL),
+  chat: () => provider.chat(MODEL),
+  compatible: () => compatible(MODEL),
+  anthropic: () => anthropic(CLAUDE),
+}[process.argv[2]]();
 const plain = { model, maxRetries: 0 };
 
 const get_weather = tool({

@@ -1,6 +1,7 @@
 // Prints what a client's checks come to, each as a line of JSON, as python/tell.py does.
 
 export const MODEL = "gpt-4o-mini";
+export const CLAUDE = "claude-haiku-4-5";
 
 export const PIXEL = // PNG, 1 x 1
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
@@ -14,6 +15,8 @@ export const [BRIEF, NAME, GREETING, ASKED] = [
   "Reply with exactly: Ada",
 ];
 export const TOOLS = "What is the weather in Paris?";
+export const again = (times) => `[[call ask_again {"times": ${times}}]]`;
+export const THINKING = "[[thinking so be it]] Reply with exactly: Hello there";
 export const STRUCTURED = "Tell me of Paris, population=2100000";
 export const ERROR = "[[error 429]]";
 export const BROKEN = "[[error mid-stream overloaded_error after 2]] one two three four";

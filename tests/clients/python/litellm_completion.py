@@ -1,11 +1,12 @@
-"""LiteLLM, by its completion function."""
+"""LiteLLM, by its completion function, to the model that the first argument says."""
 
 import json
+import sys
 
 import litellm
 import openai
 from pydantic import BaseModel
-from tell import ASKED, BRIEF, BROKEN, CHAT, ERROR, GREETING, MODEL, NAME, PIXEL, STREAM, STRUCTURED, TOOLS, tell
+from tell import ASKED, BRIEF, BROKEN, CHAT, ERROR, GREETING, NAME, PIXEL, STREAM, STRUCTURED, TOOLS, tell
 
 WEATHER = {
     "type": "function",
@@ -23,7 +24,7 @@ class City(BaseModel):
 
 
 def completion(*messages, **more):
-    return litellm.completion(model=f"openai/{MODEL}", messages=list(messages), max_retries=0, **more)
+    return litellm.completion(model=sys.argv[1], messages=list(messages), max_retries=0, **more)
 
 
 def user(content):

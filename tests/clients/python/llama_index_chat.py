@@ -12,7 +12,7 @@ from tell import ASKED, BRIEF, BROKEN, CHAT, ERROR, GREETING, MODEL, NAME, PIXEL
 llm = OpenAILike(
     model=MODEL,
     api_base=os.environ["OPENAI_BASE_URL"],
-    api_key="any",
+    api_key=os.environ["OPENAI_API_KEY"],
     is_chat_model=True,
     is_function_calling_model=True,
     max_retries=0,

@@ -15,10 +15,12 @@ home.mkdir()
 - model_id: ours
   model_name: {MODEL}
   api_base: {os.environ["OPENAI_BASE_URL"]}
+  api_key_name: ours
   vision: true
   supports_schema: true
   supports_tools: true
 """)
+(home / "keys.json").write_text(json.dumps({"ours": os.environ["OPENAI_API_KEY"]}))
 
 WEATHER = '''
 def get_weather(city: str) -> str:

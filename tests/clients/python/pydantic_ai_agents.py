@@ -1,16 +1,37 @@
-"""pydantic-ai, by chat completions or by responses, as the first argument says."""
+"""pydantic-ai, by chat completions, by responses or by messages, as the first argument says."""
 
 import sys
 
+import anthropic
 import openai
 from pydantic import BaseModel
 from pydantic_ai import Agent, BinaryContent, ModelHTTPError, ModelRequest, ModelResponse, TextPart
+from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
-from tell import ASKED, BRIEF, BROKEN, CHAT, ERROR, GREETING, MODEL, NAME, PIXEL, STREAM, STRUCTURED, TOOLS, tell
+from tell import (
+    ASKED,
+    BRIEF,
+    BROKEN,
+    CHAT,
+    CLAUDE,
+    ERROR,
+    GREETING,
+    MODEL,
+    NAME,
+    PIXEL,
+    STREAM,
+    STRUCTURED,
+    TOOLS,
+    tell,
+)
 
-kind = {"chat": OpenAIChatModel, "responses": OpenAIResponsesModel}[sys.argv[1]]
-model = kind(MODEL, provider=OpenAIProvider(openai_client=openai.AsyncOpenAI(max_retries=0)))
+if sys.argv[1] == "messages":
+    model = AnthropicModel(CLAUDE, provider=AnthropicProvider(anthropic_client=anthropic.AsyncAnthropic(max_retries=0)))
+else:
+    kind = {"chat": OpenAIChatModel, "responses": OpenAIResponsesModel}[sys.argv[1]]
+    model = kind(MODEL, provider=OpenAIProvider(openai_client=openai.AsyncOpenAI(max_retries=0)))
 
 
 class City(BaseModel):
@@ -63,7 +84,7 @@ def error():
 def broken():
     try:
         list(Agent(model).run_stream_sync(BROKEN).stream_text(delta=True))
-    except (ModelHTTPError, openai.APIError):
+    except (ModelHTTPError, openai.APIError, anthropic.APIError):
         return "an error"
 
 
