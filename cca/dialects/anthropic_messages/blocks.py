@@ -3,7 +3,6 @@
 What a block cannot be is refused as Anthropic's API does. What does not arrive of one is named.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
@@ -31,6 +30,16 @@ from cca.dialects.anthropic_messages.body import (
     ToolUseBlock,
     UrlSource,
 )
+from cca.dialects.anthropic_messages.checks import (
+    call_id,
+    empty,
+    filled,
+    kept_elsewhere,
+    mark,
+    titled,
+    unserved,
+    written,
+)
 from cca.dialects.anthropic_messages.fields import instead_of, placeless, unheard
 from cca.dialects.schemas import check_depth
 from cca.dialects.tools import check_name
@@ -50,51 +59,7 @@ from cca.wire import Body
 MOST_NAME = 200
 """Characters of the name of a tool that was called, by Anthropic's schema."""
 
-MOST_TITLE = 500
-"""Characters of a document's title, by Anthropic's schema."""
-
 ADDRESS = "an http(s) address, or what is there as a source of type base64"
-
-_ID = re.compile(r"[a-zA-Z0-9_-]+")
-
-
-def empty(text: str, path: str) -> BadRequest:
-    """Return the refusal of a text that says nothing."""
-    what = "only white space" if text else "empty"
-    said = f"{path} is {what}; send text that says something, or leave it out."
-    return BadRequest(said, param=path, code="invalid_value")
-
-
-def unserved(kind: str, path: str, instead: str) -> BadRequest:
-    """Return the refusal of a block that has no place where it is."""
-    said = f"{path} is a block of type {kind[:60]!r}: {instead}."
-    return BadRequest(said, param=f"{path}.type", code="unsupported_value")
-
-
-def written(block: TextBlock, path: str) -> str:
-    """Return a text that says something."""
-    if not block.text.strip():
-        raise empty(block.text, f"{path}.text")
-    return block.text
-
-
-def mark(control: CacheControl | None, path: str) -> CacheMark | None:
-    """Return the mark for the cache on the object at ``path``. Raise ``BadRequest`` for one that there is not."""
-    if control is None:
-        return None
-    where = f"{path}.cache_control" if path else "cache_control"
-    if control.type != "ephemeral":
-        raise BadRequest(
-            f'{where}.type is {control.type[:40]!r}, and must be "ephemeral".',
-            param=f"{where}.type",
-            code="invalid_value",
-        )
-    match control.ttl:
-        case None | "5m" | "1h" as ttl:
-            return CacheMark(ttl)
-        case ttl:
-            said = f'{where}.ttl is {ttl[:40]!r}, and must be "5m" or "1h".'
-            raise BadRequest(said, param=f"{where}.ttl", code="invalid_value")
 
 
 @define
@@ -129,7 +94,7 @@ class Reading:
             case UrlSource(url=url):
                 return Image(url=media.address(url, f"{where}.url", ADDRESS), cache=cache)
             case FileSource():
-                raise _no_file(where)
+                raise kept_elsewhere(where)
             case _:
                 assert_never(block.source)
 
@@ -138,8 +103,8 @@ class Reading:
         cache = self.mark(block.cache_control, path)
         return evolve(
             self._source(block, f"{path}.source"),
-            title=_title(block.title, f"{path}.title"),
-            context=_said(block.context, f"{path}.context"),
+            title=titled(block.title, f"{path}.title"),
+            context=filled(block.context, f"{path}.context"),
             citations=self._cited(block.citations, path),
             cache=cache,
         )
@@ -181,11 +146,11 @@ class Reading:
         if not isinstance(block.input, dict):
             raise BadRequest(f"{where} must be an object.", param=where, code="invalid_type")
         check_depth(block.input, where)
-        return ToolUse(_id(block.id, f"{path}.id"), block.name, block.input, self.mark(block.cache_control, path))
+        return ToolUse(call_id(block.id, f"{path}.id"), block.name, block.input, self.mark(block.cache_control, path))
 
     def tool_result(self, block: ToolResultBlock, path: str) -> ToolResult:
         self.heard(block, path)
-        call, cache = _id(block.tool_use_id, f"{path}.tool_use_id"), self.mark(block.cache_control, path)
+        call, cache = call_id(block.tool_use_id, f"{path}.tool_use_id"), self.mark(block.cache_control, path)
         return ToolResult(call, tuple(self._results(block.content, f"{path}.content")), block.is_error is True, cache)
 
     def heard(self, body: Body, path: str) -> None:
@@ -234,7 +199,7 @@ class Reading:
             case ContentSource(content=content):
                 return Document(pieces=tuple(self._pieces(content, f"{path}.content")))
             case FileSource():
-                raise _no_file(path)
+                raise kept_elsewhere(path)
             case _:
                 assert_never(source)
 
@@ -261,28 +226,3 @@ class Reading:
             return False
         self.heard(citations, f"{path}.citations")
         return citations.enabled is True
-
-
-def _no_file(path: str) -> BadRequest:
-    said = f"{path} is a file kept by the API, and cca keeps no files; send what is in it as a source of type base64."
-    return BadRequest(said, param=f"{path}.type", code="unsupported_value")
-
-
-def _title(title: str | None, path: str) -> str | None:
-    if title is not None and len(title) > MOST_TITLE:
-        said = f"{path} has {len(title):,} characters, and may have {MOST_TITLE}."
-        raise BadRequest(said, param=path, code="invalid_value")
-    return _said(title, path)
-
-
-def _said(text: str | None, path: str) -> str | None:
-    if text == "":
-        raise empty(text, path)
-    return text
-
-
-def _id(given: str, path: str) -> str:
-    if not _ID.fullmatch(given):
-        said = f"{path} is {given[:80]!r}; use letters, digits, underscores and dashes."
-        raise BadRequest(said, param=path, code="invalid_value")
-    return given

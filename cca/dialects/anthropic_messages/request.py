@@ -6,8 +6,8 @@ Source of the format: Anthropic's published schema ``CreateMessageParams``; its 
 from collections.abc import Iterator, Mapping
 
 from cca import marks
-from cca.dialects.anthropic_messages.blocks import mark
 from cca.dialects.anthropic_messages.body import MessagesRequest, read
+from cca.dialects.anthropic_messages.checks import mark
 from cca.dialects.anthropic_messages.fields import VERSION_WITHOUT_SAMPLING, check_extra, check_thread, unheard
 from cca.dialects.anthropic_messages.form import output_schema
 from cca.dialects.anthropic_messages.sampling import Ways, read_effort, read_sampling

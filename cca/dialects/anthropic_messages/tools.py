@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from cca.dialects.anthropic_messages.blocks import mark
 from cca.dialects.anthropic_messages.body import (
     Choice,
     CustomTool,
@@ -15,6 +14,7 @@ from cca.dialects.anthropic_messages.body import (
     ToolReferenceBlock,
     ToolResultBlock,
 )
+from cca.dialects.anthropic_messages.checks import mark
 from cca.dialects.anthropic_messages.fields import placeless, unheard
 from cca.dialects.schemas import object_schema
 from cca.dialects.tools import check_name, distinct

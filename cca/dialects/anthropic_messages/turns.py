@@ -6,7 +6,7 @@ from typing import assert_never
 
 from attrs import define, evolve, field, frozen
 
-from cca.dialects.anthropic_messages.blocks import Reading, empty, unserved
+from cca.dialects.anthropic_messages.blocks import Reading
 from cca.dialects.anthropic_messages.body import (
     Block,
     DocumentBlock,
@@ -25,6 +25,7 @@ from cca.dialects.anthropic_messages.body import (
     ToolResultBlock,
     ToolUseBlock,
 )
+from cca.dialects.anthropic_messages.checks import empty, unserved
 from cca.dialects.anthropic_messages.fields import instead_of
 from cca.dialects.pairing import unanswered
 from cca.dialects.turns import Said, turns_of
