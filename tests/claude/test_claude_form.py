@@ -341,6 +341,15 @@ NO_JSON = "it is not JSON"
             ['{"city":"Oslo"}', ("end", "end_turn")],
             id="JSON that was said instead is an answer, too",
         ),
+        pytest.param(
+            BY_TOOL,
+            [
+                *(block_start(text="I quote."), delta("citations_delta", citation={"type": "char_location"})),
+                *(block_start(text="So:"), opens(), piece('{"city":"Oslo"}'), message_delta("tool_use")),
+            ],
+            ['{"city":"Oslo"}', ("end", "end_turn")],
+            id="nothing of texts beside it is told, nor where they end, nor what they cite",
+        ),
         pytest.param(BY_TOOL, [text("Oslo."), message_delta()], [failed(NO_JSON)], id="other words are not"),
         pytest.param(
             BY_TOOL,
