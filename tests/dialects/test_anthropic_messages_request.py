@@ -230,6 +230,8 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
     general = {"effort": "high"}
     assert conversation(HE, low("low"), output_config=general).sampling.effort == "low"
     assert conversation(HE, low("low"), low("max")).sampling.effort == "max"
+    silent = {"role": "system", "content": "s", "output_config": {}}
+    assert conversation(HE, silent, output_config=general).sampling.effort == "high"
     assert conversation(HE, low("low"), assistant(text("a")), HE, output_config=general).sampling.effort == "high"
     assert ask(HE, low("low", format=FORM, x=1)).ignored == (
         "messages.output_config.x",
