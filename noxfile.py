@@ -81,10 +81,10 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST_AND_NEWEST)
 def tests(session: nox.Session) -> None:
-    """Run the offline suite: no network, no Claude. Coverage is measured with one Python: it doubles the time."""
+    """Run the offline suite: no network, no Claude."""
     session.install("-e", ".[test]")
     suite = ("pytest", "-n", "auto", "-m", "not live and not soak", *session.posargs)
-    if session.python != AT_HAND[0]:
+    if session.python != AT_HAND[0]:  # measuring coverage takes as long again, and tells the same
         session.run(*suite)
         return
     session.run("coverage", "erase")
