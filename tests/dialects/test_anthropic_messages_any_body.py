@@ -128,8 +128,8 @@ def _check(heard: Ask) -> None:
 
 
 SIZE = 2_000_000
-SECONDS = 5.0
-"""Of each, on a machine with other work to do."""
+SECONDS = 20.0
+"""Of the processor's time for each: most take less than one."""
 
 START = b'{"model":"sonnet","max_tokens":9,"messages":['
 
@@ -168,10 +168,10 @@ def filled(before: bytes, item: bytes, after: bytes) -> bytes:
     ],
 )
 def test_a_large_body_is_refused_in_time(body: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(BadRequest):
         decode(decode_json(body), terms(OLD))
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def test_a_large_body_is_taken_in_in_time() -> None:
@@ -187,19 +187,19 @@ def test_a_large_body_is_taken_in_in_time() -> None:
     ]
     body = orjson.dumps({"model": "sonnet", "max_tokens": 9, "messages": [*rounds, HE]})
     assert len(body) > SIZE
-    began = time.perf_counter()
+    began = time.process_time()
     heard = decode(decode_json(body), terms(OLD))
     (conversation,) = heard.conversations
     check_pairs(conversation.turns, heard.results)
     # Three seconds, and thrice that while coverage is measured; what grows with the square would take minutes.
-    assert time.perf_counter() - began < 6 * SECONDS
+    assert time.process_time() - began < 3 * SECONDS
     assert (len(conversation.turns), len(conversation.system)) == (12_001, 6_000)
 
 
 def test_a_large_picture_is_looked_at_in_time() -> None:
     large = PNG[:24] + "A" * SIZE
     block = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": large}}
-    began = time.perf_counter()
+    began = time.process_time()
     heard = decode({"model": "sonnet", "max_tokens": 9, "messages": [user(block)]}, terms(OLD))
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert len(heard.conversations[0].turns[0].content) == 1

@@ -12,9 +12,9 @@ from cca.dialects.pairing import check_pairs
 from cca.errors import BadRequest
 from cca.wire import decode_json
 
-SIZE = 4_000_000
-SECONDS = 5.0
-"""Of each, on a machine with other work to do. Gathering every fault took a quarter of a minute."""
+SIZE = 8_000_000
+SECONDS = 20.0
+"""Of the processor's time for each: most take one. Gathering every fault took a quarter of a minute for half as much."""
 
 
 def filled(before: bytes, item: bytes, after: bytes) -> bytes:
@@ -42,10 +42,10 @@ USER = b'{"role":"user","content":"x"},'
     ],
 )
 def test_it_is_refused_in_time(body: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(BadRequest):
         OPENAI_CHAT.decode(decode_json(body), TERMS)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":[1]}'}}
@@ -63,11 +63,11 @@ def test_as_many_messages_and_tools_as_there_may_be_are_taken_in_in_time() -> No
         for number in range(128)
     ]
     body = orjson.dumps({"model": "sonnet", "messages": ROUND * 33_333, "tools": tools, "store": True})
-    began = time.perf_counter()
+    began = time.process_time()
     ask = OPENAI_CHAT.decode(decode_json(body), TERMS)
     check_pairs(ask.conversations[0].turns, ask.results)
     # Four seconds, and thrice that while coverage is measured; what grows with the square would take an hour.
-    assert time.perf_counter() - began < 6 * SECONDS
+    assert time.process_time() - began < 3 * SECONDS
     assert len(ask.conversations[0].turns) == 3 * 33_333 - 33_332
 
 
@@ -75,7 +75,7 @@ def test_a_picture_of_many_bytes_is_looked_at_in_time() -> None:
     png = b"iVBORw0KGgoAAAANSUhEUgAA" + b"AAAA" * (SIZE // 4)
     part = b'{"type":"image_url","image_url":{"url":"data:image/png;base64,%b"}}' % png
     body = START + b'{"role":"user","content":[%b]}]}' % b",".join([part] * 4)
-    began = time.perf_counter()
+    began = time.process_time()
     ask = OPENAI_CHAT.decode(decode_json(body), TERMS)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert len(ask.conversations[0].turns[0].content) == 4
