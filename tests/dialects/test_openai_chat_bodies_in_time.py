@@ -14,7 +14,7 @@ from cca.wire import decode_json
 
 SIZE = 8_000_000
 SECONDS = 20.0
-"""Of the processor's time for each: most take one. Gathering every fault took a quarter of a minute for half as much."""
+"""Of the processor's time for each: most take one. Gathering every fault took 15 for half as much."""
 
 
 def filled(before: bytes, item: bytes, after: bytes) -> bytes:
