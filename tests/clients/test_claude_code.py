@@ -87,6 +87,11 @@ def said_by_the_system(body: Json) -> str:
     return "\n\n".join(block["text"] for content in contents for block in content)
 
 
+def marks(body: Json) -> int:
+    """Count the marks for the cache."""
+    return sum('"cache_control"' in json.dumps(part) for part in (*body["system"], *body["tools"], *body["messages"]))
+
+
 def turns(body: Json) -> list[tuple[str, list[Json]]]:
     return [
         (message["role"], [unmarked(block) for block in message["content"]])
@@ -105,6 +110,7 @@ async def test_the_model_is_asked_what_claude_code_asks(desk: Desk) -> None:
     assert through["tools"] == plain["tools"]
     assert turns(through) == turns(plain)
     assert said_by_the_system(through) == said_by_the_system(plain)
+    assert marks(through) == marks(plain) == 3
     for field in ("model", "max_tokens", "thinking", "output_config", "stream"):
         assert through[field] == plain[field], field
 
@@ -139,6 +145,7 @@ async def test_it_runs_its_own_tools(desk: Desk) -> None:
     assert ended.output.startswith("The tool Bash says:"), ended
     assert (desk.directory / "made.txt").read_text() == "made\n"
     assert [len(turns(body)) for body in desk.requests()] == [1, 3, 5]
+    assert desk.server.backend.opened == 1
 
 
 async def test_it_runs_a_tool_of_an_mcp_server(desk: Desk) -> None:

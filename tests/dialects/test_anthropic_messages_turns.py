@@ -20,10 +20,11 @@ from messages_asked import (
     user,
 )
 
+from cca import marks
 from cca.dialects.anthropic_messages.request import decode
 from cca.dialects.pairing import check_pairs
 from cca.errors import BadRequest
-from cca.model import AssistantTurn, Text, ToolResult, ToolUse, UserTurn
+from cca.model import AssistantTurn, CacheMark, Text, ToolResult, ToolUse, UserTurn
 
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s"}
 
@@ -122,6 +123,12 @@ def test_what_the_system_says_in_mid_conversation_goes_to_the_front(
     others = [each for each in messages if each["role"] != "system"]
     assert [turn.content[0] for turn in heard.conversations[0].turns] == [turn.content[0] for turn in turns(*others)]
     assert heard.ignored == ignored
+
+
+def test_a_mark_on_what_the_system_says_at_the_end_is_one_on_all_that_is_said() -> None:
+    """Claude Code's first request has its last mark there."""
+    heard = conversation(HE, says([text("a"), text("b", **MARK)]), system=[text("c", **MARK), text("d", **MARK)])
+    assert (heard.system_marks, heard.cache, marks.kept(heard)) == (2, CacheMark(), False)
 
 
 def test_marks_on_what_the_system_says_are_counted_wherever_it_stands() -> None:

@@ -57,7 +57,7 @@ def _asked(request: MessagesRequest, terms: Terms) -> Ask:
         offer.choice,
         schema,
         heard.system_marks,
-        mark(request.cache_control, ""),
+        mark(request.cache_control, "") or heard.end_mark,
     )
     ignored = (*extra, *unshaped, *unsaid, *offer.ignored, *untaken, *heard.ignored)
     if request.cache_control is not None:

@@ -49,10 +49,12 @@ class Heard:
     """What the messages come to. ``results`` are the places of tool results; ``ignored`` names what has no effect.
 
     ``output`` is what a message of the system's says of the answer that comes next, and ``output_path`` its place.
+    ``end_mark`` is one on all that is said.
     """
 
     system: tuple[str, ...]
     system_marks: int
+    end_mark: CacheMark | None
     turns: tuple[Turn, ...]
     results: dict[str, str]
     ignored: tuple[str, ...]
@@ -66,7 +68,7 @@ def read_messages(system: SystemContent | None, messages: Sequence[Message], thi
     ``documents`` says whether the assistant's would be taken by the API. Raise ``BadRequest`` for what Claude cannot
     take, and for an order that has no answer.
     """
-    reader = Reader(_last_of_user(messages), documents)
+    reader = Reader(len(messages) - 1, _last_of_user(messages), documents)
     reader.prompt(system)
     read = [each for position, message in enumerate(messages) for each in reader.read(position, message)]
     said = list(_spoken(read, reader.ignored))
@@ -81,6 +83,7 @@ def read_messages(system: SystemContent | None, messages: Sequence[Message], thi
     return Heard(
         tuple(reader.system),
         reader.system_marks,
+        reader.end_mark,
         tuple(_thinker(turn, thinker) for turn in turns),
         reader.results,
         tuple(reader.ignored),
@@ -93,14 +96,16 @@ def read_messages(system: SystemContent | None, messages: Sequence[Message], thi
 class Reader:
     """Reads messages in their order.
 
-    ``last`` is the position of the user's last message. ``calls`` and ``results`` are the places of both in the body,
-    by the ids of the calls.
+    ``end`` is the position of the last message, ``last`` that of the user's last. ``calls`` and ``results`` are the
+    places of both in the body, by the ids of the calls.
     """
 
+    end: int
     last: int
     documents: bool
     system: list[str] = field(factory=list)
     system_marks: int = 0
+    end_mark: CacheMark | None = None
     calls: dict[str, str] = field(factory=dict)
     results: dict[str, str] = field(factory=dict)
     output: OutputConfig | None = None
@@ -113,7 +118,7 @@ class Reader:
         return self.blocks.ignored
 
     def prompt(self, content: SystemContent | None) -> None:
-        self._set_up(content, "system")
+        self.system_marks += len(self._set_up(content, "system"))
 
     def read(self, position: int, message: Message) -> Iterator[Said]:
         """Yield what a message says, if it is no word of the system's."""
@@ -149,11 +154,15 @@ class Reader:
         elif not message.content and message.output_config is None:
             self.ignored.append(f"{path} (empty)")
         else:
-            self._set_up(message.content, f"{path}.content", moved=path if self._begun else None)
+            marks = self._set_up(message.content, f"{path}.content", moved=path if self._begun else None)
+            if marks and self._begun and position == self.end:
+                # The text moves, but its mark is on all that was said before it.
+                self.end_mark = marks.pop()
+            self.system_marks += len(marks)
 
-    def _set_up(self, content: SystemContent | None, path: str, *, moved: str | None = None) -> None:
-        """Take in what the system says. Claude Code has one system prompt, in front."""
-        before = len(self.system)
+    def _set_up(self, content: SystemContent | None, path: str, *, moved: str | None = None) -> list[CacheMark]:
+        """Take in what the system says, and return the marks on it. Claude Code has one system prompt, in front."""
+        before, marks = len(self.system), []
         if isinstance(content, str):
             if content.strip():
                 self.system.append(content)
@@ -162,12 +171,10 @@ class Reader:
         else:
             for text in self.blocks.texts(content or (), path, TEXT_ALONE):
                 self.system.append(text.text)
-                self._count(text.cache)
+                marks += [text.cache] if text.cache is not None else []
         if moved is not None and len(self.system) > before:
             self.ignored.append(f"{moved} (moved to the front)")
-
-    def _count(self, cache: CacheMark | None) -> None:
-        self.system_marks += cache is not None
+        return marks
 
     def _blocks(self, message: SaidMessage, path: str) -> Iterator[tuple[Block, str]]:
         """Yield the blocks of a message that says something. A string is one text."""
@@ -188,9 +195,9 @@ class Reader:
                     self.results[block.tool_use_id] = where
                     yield self.blocks.tool_result(block, where)
                 case SystemBlock():
-                    self._count(self.blocks.mark(block.cache_control, where))
+                    self.system_marks += self.blocks.mark(block.cache_control, where) is not None
                     self.blocks.heard(block, where)
-                    self._set_up(block.content, f"{where}.content", moved=where)
+                    self.system_marks += len(self._set_up(block.content, f"{where}.content", moved=where))
                 case ToolUseBlock(type=kind) | ThinkingBlock(type=kind) | RedactedThinkingBlock(type=kind):
                     raise unserved(kind, where, "only an assistant has those; send it in a message of that role")
                 case _:
