@@ -23,6 +23,8 @@ from cca.store.database import open_database
 from cca.web.app import service_app
 from cca.web.serve import run_server
 
+CHAT = "/v1/chat/completions"
+
 
 @define
 class Watched:
@@ -77,16 +79,16 @@ class Inside:
     async def connect(self) -> trio.SocketStream:
         return await trio.open_tcp_stream("127.0.0.1", self.port)
 
-    async def chat(self, body: Json, headers: str = "") -> bytes:
+    async def chat(self, body: Json, headers: str = "", path: str = CHAT) -> bytes:
         """Return the whole reply, head and all."""
         async with await self.connect() as stream:
-            await stream.send_all(self.request(body, f"Connection: close\r\n{headers}"))
+            await stream.send_all(self.request(body, f"Connection: close\r\n{headers}", path))
             return b"".join([part async for part in stream])
 
-    def request(self, body: Json, headers: str = "") -> bytes:
+    def request(self, body: Json, headers: str = "", path: str = CHAT) -> bytes:
         content = json.dumps(body).encode()
         head = (
-            f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost:{self.port}\r\n{headers}"
+            f"POST {path} HTTP/1.1\r\nHost: localhost:{self.port}\r\n{headers}"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         )
         return head.encode() + content
