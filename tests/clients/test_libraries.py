@@ -109,6 +109,7 @@ PROGRAMS = {
             *("bearer", "x_api_key", "new_version", "old_version", "server_tool"),
         ),
     ),
+    "claude-agents": Program("openai-3", "claude_agents.py", checks=("chat", "tools", "error")),
     "pydantic-ai": Program("openai-3", "pydantic_ai_agents.py", "chat"),
     "pydantic-ai-responses": Program("openai-3", "pydantic_ai_agents.py", "responses"),
     "pydantic-ai-messages": Program("openai-3", "pydantic_ai_agents.py", "messages"),
