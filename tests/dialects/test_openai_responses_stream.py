@@ -11,11 +11,15 @@ from cca.dialects.openai_responses.stream import ResponseEncoder
 from cca.errors import BadRequest, CcaError, Overloaded, RateLimited
 from cca.message import Message
 from cca.model import (
+    Cited,
     Conversation,
     Event,
     Failed,
     Finished,
     Json,
+    NextText,
+    Redacted,
+    Signed,
     Started,
     StopReason,
     TextDelta,
@@ -165,7 +169,38 @@ ANSWERS = [
         ],
         id="calls, one of a namespace",
     ),
+    pytest.param(
+        [TextDelta("a"), Redacted("r"), TextDelta("b"), ended()],
+        {},
+        [message_item("a"), message_item("b", index=1)],
+        id="texts with a hidden thought between them",
+    ),
+    pytest.param(
+        [TextDelta("a"), Signed("s"), TextDelta("b"), NextText(), Cited({}), TextDelta("c"), ended()],
+        {},
+        [message_item("a"), message_item("b", index=1), message_item("c", index=2)],
+        id="texts with a thought that is not told between two of them",
+    ),
+    pytest.param(
+        [ThinkingDelta("a"), Signed("s"), ThinkingDelta("b"), Signed("t"), *TEXT, ended()],
+        SUMMARY,
+        [reasoning_item("a"), reasoning_item("b", index=1), message_item("ab", index=2)],
+        id="two thoughts, each signed",
+    ),
+    pytest.param(
+        [Redacted("r"), Signed("s"), Cited({}), *TEXT, Cited({}), Redacted("r"), *CALLS, ended("tool_use")],
+        {},
+        [message_item("ab"), call_item("i", "f", "{}", index=1), call_item("j", "mcp__s__g", "{}", index=2)],
+        id="calls after a text that cites, and thoughts that nobody is told",
+    ),
+    pytest.param([Redacted("r"), ended()], {}, [message_item("")], id="nothing but a hidden thought"),
     pytest.param([*TEXT, ended("max_tokens")], {}, [message_item("ab", "incomplete")], id="a text cut off"),
+    pytest.param(
+        [*TEXT, Redacted("r"), ended("max_tokens")],
+        {},
+        [message_item("ab", "incomplete")],
+        id="cut off in a hidden thought",
+    ),
     pytest.param([ended("max_tokens")], {}, [], id="nothing, cut off"),
     pytest.param(
         [*TEXT, ToolCallStarted("i", "f"), ToolCallDelta('{"a'), ended("max_tokens")],

@@ -15,6 +15,7 @@ from cca.backends.replay import ReplayBackend
 from cca.backends.transcript import conversation_of
 from cca.dialects import DIALECTS
 from cca.dialects.contract import Ask, Dialect, Stamp
+from cca.dialects.openai_responses import OPENAI_RESPONSES
 from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, Told
 from cca.parking import Parking
@@ -68,6 +69,22 @@ async def test_on_the_wire(
     events = await answer(recording)
     page = f"--- stream\n{streamed(dialect, conversation, events)}--- whole\n{whole(dialect, conversation, events)}\n"
     assert page == snapshot
+
+
+@pytest.mark.parametrize("name", RECORDINGS, ids=case_id)
+async def test_a_streamed_response_ends_with_what_is_stored_of_it(
+    name: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    events = await answer(RECORDINGS[name])
+    ask, gathered = Ask((conversation_of(RECORDINGS[name].request),), stream=True), Message()
+    encoder = OPENAI_RESPONSES.stream(ask, STAMP)
+    frames = [frame for event in events for frame in encoder.encode(Told(0, event)) if frame.name]
+    for event in events:
+        gathered.take(event)
+    if isinstance(events[-1], Finished):
+        assert frames[-1].content["response"] == OPENAI_RESPONSES.whole(ask, STAMP, [gathered])
+    else:
+        assert frames[-1].name == "response.failed"
 
 
 @pytest.mark.parametrize("name", RECORDINGS, ids=case_id)

@@ -73,10 +73,7 @@ class ResponseEncoder:
         return items_of(self.ask, self.stamp)
 
     def encode(self, told: Told) -> Iterator[Frame]:
-        event, before = told.event, len(self._message.parts)
-        if isinstance(event, Cited | Signed | Redacted):
-            # The format has no place for it.
-            return
+        event, before = told.event, len(parts_of(self._message))
         self._message.take(event)
         match event:
             case Started():
@@ -84,12 +81,13 @@ class ResponseEncoder:
                 yield self._lifecycle("in_progress", "in_progress")
             case TextDelta(piece) | ThinkingDelta(piece) | ToolCallDelta(piece):
                 yield from self._opening(before)
-                last = len(self._message.parts) - 1
-                yield from self._piece(last, self._message.parts[last], piece)
-            case ToolCallStarted() | NextText():
+                shown = parts_of(self._message)
+                yield from self._piece(len(shown) - 1, shown[-1], piece)
+            case ToolCallStarted() | NextText() | Cited() | Signed() | Redacted():
+                # The format has no place for the last three themselves: they part what comes before and after them.
                 yield from self._opening(before)
             case Finished():
-                yield from self._end(standing(self._message))
+                yield from self._end(before, standing(self._message))
             case Failed(error):
                 yield from self._over("failed", error)
             case _:
@@ -97,18 +95,18 @@ class ResponseEncoder:
 
     def _opening(self, before: int) -> Iterator[Frame]:
         """Open the item of a part that was not there, and close the one before it."""
-        parts = self._message.parts
-        if len(parts) > before:
+        shown = parts_of(self._message)
+        if len(shown) > before:
             if before:
-                yield from self._close(before - 1, parts[before - 1], "completed")
-            yield from self._open(before, parts[before])
+                yield from self._close(before - 1, shown[before - 1], "completed")
+            yield from self._open(before, shown[before])
 
-    def _end(self, status: Standing) -> Iterator[Frame]:
-        parts, written = parts_of(self._message), len(self._message.parts)
-        for index in range(max(written - 1, 0), len(parts)):
+    def _end(self, written: int, status: Standing) -> Iterator[Frame]:
+        shown = parts_of(self._message)
+        for index in range(max(written - 1, 0), len(shown)):
             if index >= written:
-                yield from self._open(index, parts[index])
-            yield from self._close(index, parts[index], last_status(status))
+                yield from self._open(index, shown[index])
+            yield from self._close(index, shown[index], last_status(status))
         yield from self._over(status)
 
     def _open(self, index: int, part: Part) -> Iterator[Frame]:
