@@ -6,6 +6,7 @@ Source of the names: Anthropic's published schemas, and the types of its client 
 import re
 from collections.abc import Iterator, Mapping
 
+from cca.dialects.anthropic import NO_THREADS
 from cca.dialects.fields import Refusal, check
 from cca.errors import BadRequest
 from cca.model import Json
@@ -19,15 +20,12 @@ REFUSED: Mapping[str, Refusal] = {
     "compaction": Refusal("cca sums up no conversations; leave it out, and ask for a summary in a message."),
 }
 
-THREAD = "thread_unsupported_request"
-"""By this code the client libraries know that they are to send the whole history instead."""
-
 
 def check_thread(given: Mapping[str, Json]) -> None:
     """Raise ``BadRequest`` for a request that goes on from what the server is to have kept."""
     if given.get("thread") is not None:
         text = "thread cannot be honoured: cca keeps no threads of messages; send all messages, without thread."
-        raise BadRequest(text, param="thread", code=THREAD)
+        raise BadRequest(text, param="thread", code=NO_THREADS)
 
 
 def check_extra(extra: Mapping[str, Json]) -> Iterator[str]:
