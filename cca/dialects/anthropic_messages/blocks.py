@@ -70,7 +70,7 @@ class Reading:
 
     def text(self, block: TextBlock, path: str) -> Text:
         said = written(block, path)
-        self.heard(block, path)
+        self.note_unheard(block, path)
         if block.citations:
             self.ignored.append(f"{placeless(path)}.citations")
         return Text(said, self.mark(block.cache_control, path))
@@ -84,10 +84,10 @@ class Reading:
             yield self.text(block, where)
 
     def image(self, block: ImageBlock, path: str) -> Image:
-        self.heard(block, path)
+        self.note_unheard(block, path)
         cache = self.mark(block.cache_control, path)
         where = f"{path}.source"
-        self.heard(block.source, where)
+        self.note_unheard(block.source, where)
         match block.source:
             case Base64Source(media_type=media_type, data=encoded):
                 return evolve(media.stated_image(media_type, encoded, where), cache=cache)
@@ -99,7 +99,7 @@ class Reading:
                 assert_never(block.source)
 
     def document(self, block: DocumentBlock, path: str) -> Document:
-        self.heard(block, path)
+        self.note_unheard(block, path)
         cache = self.mark(block.cache_control, path)
         return evolve(
             self._source(block, f"{path}.source"),
@@ -110,7 +110,7 @@ class Reading:
         )
 
     def search_result(self, block: SearchResultBlock, path: str) -> SearchResult:
-        self.heard(block, path)
+        self.note_unheard(block, path)
         where = f"{path}.content"
         if not block.content:
             raise BadRequest(f"{where} is empty; send what was found.", param=where, code="invalid_value")
@@ -135,7 +135,7 @@ class Reading:
                 assert_never(block)
 
     def tool_use(self, block: ToolUseBlock, path: str) -> ToolUse:
-        self.heard(block, path)
+        self.note_unheard(block, path)
         if block.caller not in (None, {"type": "direct"}):
             self.ignored.append(f"{placeless(path)}.caller")
         if block.cache_control is not None:
@@ -149,16 +149,16 @@ class Reading:
         return ToolUse(call_id(block.id, f"{path}.id"), block.name, block.input, self.mark(block.cache_control, path))
 
     def tool_result(self, block: ToolResultBlock, path: str) -> ToolResult:
-        self.heard(block, path)
+        self.note_unheard(block, path)
         call, cache = call_id(block.tool_use_id, f"{path}.tool_use_id"), self.mark(block.cache_control, path)
         return ToolResult(call, tuple(self._results(block.content, f"{path}.content")), block.is_error is True, cache)
 
-    def heard(self, body: Body, path: str) -> None:
+    def note_unheard(self, body: Body, path: str) -> None:
         self.ignored += unheard(body, path)
 
     def mark(self, control: CacheControl | None, path: str) -> CacheMark | None:
         if control is not None:
-            self.heard(control, f"{path}.cache_control")
+            self.note_unheard(control, f"{path}.cache_control")
         return mark(control, path)
 
     def _results(self, content: ResultContent | None, path: str) -> Iterator[ResultPart]:
@@ -174,7 +174,7 @@ class Reading:
             if isinstance(block, TextBlock) and not block.text.strip():
                 self.ignored.append(f"{where} (empty)")
             elif isinstance(block, ToolReferenceBlock):
-                self.heard(block, where)
+                self.note_unheard(block, where)
                 check_name(block.tool_name, f"{where}.tool_name", MOST_NAME)
                 yield Text(f"The tool {block.tool_name} can be called now.", self.mark(block.cache_control, where))
             else:
@@ -182,7 +182,7 @@ class Reading:
 
     def _source(self, block: DocumentBlock, path: str) -> Document:
         source = block.source
-        self.heard(source, path)
+        self.note_unheard(source, path)
         match source:
             case Base64Source(media_type=media_type, data=encoded):
                 return media.stated_pdf(media_type, encoded, path)
@@ -224,5 +224,5 @@ class Reading:
     def _cited(self, citations: Citations | None, path: str) -> bool:
         if citations is None:
             return False
-        self.heard(citations, f"{path}.citations")
+        self.note_unheard(citations, f"{path}.citations")
         return citations.enabled is True

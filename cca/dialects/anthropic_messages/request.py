@@ -84,11 +84,11 @@ def _effort(request: MessagesRequest, heard: Heard) -> tuple[Effort | None, tupl
     """Return the effort of the answer: what a message says of it counts more than what is said of the request."""
     effort: Effort | None = None
     ignored: list[str] = []
-    for config, path in ((request.output_config, "output_config"), (heard.output, heard.output_path)):
+    for config, path in ((request.output_config, "output_config"), (heard.output_config, heard.output_path)):
         if config is not None:
             effort = read_effort(config.effort, f"{path}.effort") or effort
             ignored += unheard(config, path)
-    if heard.output is not None and heard.output.format is not None:
+    if heard.output_config is not None and heard.output_config.format is not None:
         ignored.append("messages.output_config.format")
     return effort, tuple(ignored)
 

@@ -48,7 +48,7 @@ TEXT_ALONE = "the system speaks in text; send text"
 class Heard:
     """What the messages come to. ``results`` are the places of tool results; ``ignored`` names what has no effect.
 
-    ``output`` is what a message of the system's says of the answer that comes next, and ``output_path`` its place.
+    ``output_config`` is what a message of the system's says of the answer that comes next, and ``output_path`` where.
     ``end_mark`` is one on all that is said.
     """
 
@@ -58,7 +58,7 @@ class Heard:
     turns: tuple[Turn, ...]
     results: dict[str, str]
     ignored: tuple[str, ...]
-    output: OutputConfig | None
+    output_config: OutputConfig | None
     output_path: str
 
 
@@ -87,7 +87,7 @@ def read_messages(system: SystemContent | None, messages: Sequence[Message], thi
         tuple(_thinker(turn, thinker) for turn in turns),
         reader.results,
         tuple(reader.ignored),
-        reader.output,
+        reader.output_config,
         reader.output_path,
     )
 
@@ -108,7 +108,7 @@ class Reader:
     end_mark: CacheMark | None = None
     calls: dict[str, str] = field(factory=dict)
     results: dict[str, str] = field(factory=dict)
-    output: OutputConfig | None = None
+    output_config: OutputConfig | None = None
     output_path: str = ""
     blocks: Reading = field(factory=Reading)
     _begun: bool = False
@@ -123,13 +123,13 @@ class Reader:
     def read(self, position: int, message: Message) -> Iterator[Said]:
         """Yield what a message says, if it is no word of the system's."""
         path = f"messages[{position}]"
-        self.blocks.heard(message, path)
+        self.blocks.note_unheard(message, path)
         match message:
             case SystemMessage():
                 self._instruct(message, position, path)
             case SaidMessage(role="assistant"):
                 # What the system said of answers was of those before this one.
-                self.output, self._begun = None, True
+                self.output_config, self._begun = None, True
                 yield from self._said(path, AssistantTurn, tuple(self._answered(message, f"{path}.content")))
             case SaidMessage():
                 parts = tuple(self._shown(message, f"{path}.content"))
@@ -144,7 +144,7 @@ class Reader:
 
     def _instruct(self, message: SystemMessage, position: int, path: str) -> None:
         if message.output_config is not None:
-            self.output, self.output_path = message.output_config, f"{path}.output_config"
+            self.output_config, self.output_path = message.output_config, f"{path}.output_config"
         if message.clear_at not in (None, "never", "next_user_message"):
             where = f"{path}.clear_at"
             text = f'{where} must be "never" or "next_user_message".'
@@ -196,7 +196,7 @@ class Reader:
                     yield self.blocks.tool_result(block, where)
                 case SystemBlock():
                     self.system_marks += self.blocks.mark(block.cache_control, where) is not None
-                    self.blocks.heard(block, where)
+                    self.blocks.note_unheard(block, where)
                     self.system_marks += len(self._set_up(block.content, f"{where}.content", moved=where))
                 case ToolUseBlock(type=kind) | ThinkingBlock(type=kind) | RedactedThinkingBlock(type=kind):
                     raise unserved(kind, where, "only an assistant has those; send it in a message of that role")
@@ -211,10 +211,10 @@ class Reader:
                 case ToolUseBlock():
                     yield self._called(block, where)
                 case ThinkingBlock(thinking=text, signature=signature):
-                    self.blocks.heard(block, where)
+                    self.blocks.note_unheard(block, where)
                     yield Thinking(text, signature)
                 case RedactedThinkingBlock(data=hidden):
-                    self.blocks.heard(block, where)
+                    self.blocks.note_unheard(block, where)
                     yield RedactedThinking(hidden)
                 case OtherBlock(type=kind):
                     raise unserved(kind, where, instead_of(kind))
