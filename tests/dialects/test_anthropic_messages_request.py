@@ -233,6 +233,10 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
     silent = {"role": "system", "content": "s", "output_config": {}}
     assert conversation(HE, silent, output_config=general).sampling.effort == "high"
     assert conversation(HE, low("low"), assistant(text("a")), HE, output_config=general).sampling.effort == "high"
+    fleeting = {**low("low"), "clear_at": "next_user_message"}
+    assert conversation(HE, fleeting, output_config=general).sampling.effort == "low"
+    assert conversation(HE, fleeting, HE, output_config=general).sampling.effort == "high"
+    assert conversation(HE, low("max"), fleeting, HE, output_config=general).sampling.effort == "max"
     assert ask(HE, low("low", format=FORM, x=1)).ignored == (
         "messages.output_config.x",
         "messages.output_config.format",

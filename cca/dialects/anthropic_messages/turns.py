@@ -143,15 +143,16 @@ class Reader:
             yield Said(path, role, parts)
 
     def _instruct(self, message: SystemMessage, position: int, path: str) -> None:
-        if message.output_config is not None:
-            self.output_config, self.output_path = message.output_config, f"{path}.output_config"
         if message.clear_at not in (None, "never", "next_user_message"):
             where = f"{path}.clear_at"
             text = f'{where} must be "never" or "next_user_message".'
             raise BadRequest(text, param=where, code="invalid_value")
         if message.clear_at == "next_user_message" and position < self.last:
             self.ignored.append(f"{path} (cleared)")
-        elif not message.content and message.output_config is None:
+            return
+        if message.output_config is not None:
+            self.output_config, self.output_path = message.output_config, f"{path}.output_config"
+        if not message.content and message.output_config is None:
             self.ignored.append(f"{path} (empty)")
         else:
             marks = self._set_up(message.content, f"{path}.content", moved=path if self._begun else None)
