@@ -51,13 +51,13 @@ def _asked(request: MessagesRequest, terms: Terms) -> Ask:
     conversation = Conversation(
         model,
         heard.turns,
-        heard.system,
-        offer.tools,
-        sampling,
-        offer.choice,
-        schema,
-        heard.system_marks,
-        mark(request.cache_control, "") or heard.end_mark,
+        system=heard.system,
+        tools=offer.tools,
+        sampling=sampling,
+        tool_choice=offer.choice,
+        output_schema=schema,
+        system_marks=heard.system_marks,
+        cache=mark(request.cache_control, "") or heard.end_mark,
     )
     ignored = (*extra, *unshaped, *unsaid, *offer.ignored, *untaken, *heard.ignored)
     if request.cache_control is not None:
