@@ -88,6 +88,8 @@ SWITCHES: Mapping[str, str] = {
     "DISABLE_COMPACT": "1",
     # Tokens by its own rough count, past which it refuses to ask; how much the context holds is for the API to say.
     "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE": "1000000000",
+    # It would ask the newest of the family in the place of an old model, and drop what that one thought.
+    "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",
     "CLAUDE_AGENT_SDK_MCP_NO_PREFIX": "1",
     "ENABLE_TOOL_SEARCH": "0",
 }

@@ -5,7 +5,7 @@ Each test is one statement about Claude Code that cca relies on. A release of it
 
 import pytest
 from attrs import evolve
-from live_cli import asked, converse, open_cli, prompt, request_for, text_of, unmarked
+from live_cli import Surroundings, asked, converse, open_cli, prompt, request_for, text_of, unmarked
 
 from cca.claude import frames
 from cca.claude.introduction import Introduction, ask
@@ -115,6 +115,17 @@ async def test_a_model_in_the_settings_is_taken_as_it_is_without_its_context_mar
 
 async def test_an_answer_by_a_models_id_is_one_request() -> None:
     await request_for(evolve(prompt("hello"), model="claude-sonnet-5-5"))
+
+
+@pytest.mark.parametrize("name", ["claude-opus-4-20250514", "claude-opus-4-1-20250805", "claude-opus-4-1"])
+async def test_an_old_model_is_asked_itself(name: str) -> None:
+    assert (await request_for(evolve(prompt("hello"), model=name)))["model"] == name
+
+
+async def test_without_our_switch_an_old_model_would_be_another() -> None:
+    bare = Surroundings(without=frozenset({"CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP"}))
+    request = await request_for(evolve(prompt("hello"), model="claude-opus-4-1-20250805"), bare)
+    assert request["model"] == (await request_for(evolve(prompt("hello"), model="opus")))["model"]
 
 
 async def test_a_model_that_nobody_knows_fails_with_the_404_of_the_api() -> None:
