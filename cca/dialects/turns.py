@@ -1,12 +1,22 @@
 """What was said in a request, in its order, to turns that alternate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from attrs import frozen
 
 from cca.errors import BadRequest
-from cca.model import AssistantPart, Text, Turn, UserPart, UserTurn
+from cca.model import (
+    NO_CONTENT,
+    AssistantPart,
+    AssistantTurn,
+    RedactedThinking,
+    Text,
+    Thinking,
+    Turn,
+    UserPart,
+    UserTurn,
+)
 
 
 @frozen
@@ -21,6 +31,36 @@ class Said:
 def texts(*said: str) -> tuple[Text, ...]:
     """Return the parts of texts. White space alone says nothing: Claude's API refuses it, and Claude Code drops it."""
     return tuple(Text(text) for text in said if text.strip())
+
+
+def telling(said: Sequence[Said], ignored: list[str]) -> Iterator[Said]:
+    """Yield what was said without the assistant's turns between two others that tell nothing; ``ignored`` names them.
+
+    Claude Code drops them, and writes a line break after what is before them.
+    """
+    runs = [tuple(run) for _, run in groupby(said, key=lambda each: each.role)]
+    for number, run in enumerate(runs):
+        inside = 0 < number < len(runs) - 1
+        if inside and run[0].role is AssistantTurn and not any(_tells(part) for each in run for part in each.parts):
+            ignored += (f"{each.path} ({_untold(each)})" for each in run)
+        else:
+            yield from run
+
+
+def _tells(part: UserPart | AssistantPart) -> bool:
+    match part:
+        case Text(text):
+            return text.strip() != NO_CONTENT.text
+        case _:
+            return not is_thought(part)
+
+
+def is_thought(part: UserPart | AssistantPart) -> bool:
+    return isinstance(part, Thinking | RedactedThinking)
+
+
+def _untold(said: Said) -> str:
+    return "only thinking" if any(map(is_thought, said.parts)) else "no content"
 
 
 def turns_of(said: Sequence[Said]) -> tuple[Turn, ...]:

@@ -27,6 +27,7 @@ from cca.errors import BadRequest
 from cca.model import AssistantTurn, CacheMark, Text, ToolResult, ToolUse, UserTurn
 
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s"}
+HIDDEN = {"type": "redacted_thinking", "data": "x"}
 
 
 def says(content: Any, **fields: Any) -> dict[str, Any]:
@@ -174,15 +175,44 @@ def test_calls_and_results_are_told_apart_by_their_ids_and_places() -> None:
     assert heard.results == {"d": "messages[2].content[0]", "c": "messages[2].content[1]"}
 
 
-def test_a_turn_of_nothing_but_thoughts_is_left_out_and_named() -> None:
-    heard = ask(HE, assistant(THOUGHT), assistant(THOUGHT, THOUGHT), HE)
+@pytest.mark.parametrize(
+    ("untold", "ignored"),
+    [
+        pytest.param([assistant(THOUGHT)], ("messages[1] (only thinking)",), id="thoughts"),
+        pytest.param(
+            [assistant(THOUGHT), assistant(THOUGHT, HIDDEN)],
+            ("messages[1] (only thinking)", "messages[2] (only thinking)"),
+            id="thoughts in two messages",
+        ),
+        pytest.param([assistant(text("(no content)"))], ("messages[1] (no content)",), id="no content"),
+        pytest.param([assistant(text("(no content)\n"))], ("messages[1] (no content)",), id="no content in a line"),
+        pytest.param(
+            [assistant(THOUGHT, text("(no content)"))], ("messages[1] (only thinking)",), id="a thought and no content"
+        ),
+    ],
+)
+def test_a_turn_that_tells_nothing_is_left_out_and_named(untold: Any, ignored: Any) -> None:
+    heard = ask(HE, *untold, HE)
     assert heard.conversations[0].turns == (UserTurn((Text("He"), Text("He"))),)
-    assert heard.ignored == ("messages[1] (only thinking)", "messages[2] (only thinking)")
+    assert heard.ignored == ignored
 
 
-def test_thoughts_beside_a_message_that_tells_stay() -> None:
-    heard = ask(HE, assistant(THOUGHT), SHE, HE)
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param([assistant(THOUGHT), SHE], id="thoughts before a message"),
+        pytest.param([assistant(text("(no content)"), text("She"))], id="no content before a text"),
+        pytest.param([SHE, assistant(text("(no content)"))], id="no content after a message"),
+    ],
+)
+def test_what_stands_in_a_turn_that_tells_something_stays(told: Any) -> None:
+    heard = ask(HE, *told, HE)
     assert (len(heard.conversations[0].turns[1].content), heard.ignored) == (2, ())
+
+
+def test_the_user_may_say_that_there_is_no_content() -> None:
+    said = {"role": "user", "content": "(no content)"}
+    assert turns(said, SHE, said, SHE, said)[::2] == (UserTurn((Text("(no content)"),)),) * 3
 
 
 @pytest.mark.parametrize(

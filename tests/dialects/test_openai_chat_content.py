@@ -87,3 +87,9 @@ def test_an_assistant_message_of_white_space_is_left_out_and_named() -> None:
     heard = ask(HE, {**SHE, "content": " ", "refusal": " "}, HE)
     assert heard.conversations[0].turns == (UserTurn((Text("He"), Text("He"))),)
     assert heard.ignored == ("messages[1] (empty)",)
+
+
+def test_an_assistant_message_that_claude_code_would_drop_is_left_out_and_named() -> None:
+    heard = ask(HE, {**SHE, "content": "(no content)"}, HE)
+    assert heard.conversations[0].turns == (UserTurn((Text("He"), Text("He"))),)
+    assert heard.ignored == ("messages[1] (no content)",)

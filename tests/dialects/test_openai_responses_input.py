@@ -130,6 +130,9 @@ def test_what_arrives(given: Any, turns: list[Any]) -> None:
         pytest.param([message("system", " "), HELLO], "input[0] (empty)", id="an empty system message"),
         pytest.param([message("assistant", ""), HELLO], "input[0] (empty)", id="an empty answer"),
         pytest.param(
+            [HELLO, message("assistant", "(no content)"), HELLO], "input[1] (no content)", id="an answer of no content"
+        ),
+        pytest.param(
             [message("user", [{"type": "input_text", "text": " "}, {"type": "input_text", "text": "a"}])],
             "input[0].content[0] (empty)",
             id="an empty part",

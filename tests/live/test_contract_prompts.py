@@ -139,8 +139,9 @@ async def test_an_assistant_turn_that_does_not_wait_for_that_result_overtakes_it
         ((user("a", " \n ", "b"),), [("user", ["a", "b"])]),
         ((user(" "), assistant("a"), user("b")), [("user", ["(no content)"]), ("assistant", ["a"]), ("user", ["b"])]),
         ((user("a"), assistant(" \n"), user("b")), [("user", ["a\n", "b"])]),
+        ((user("a"), assistant("(no content)\n"), user("b")), [("user", ["a\n", "b"])]),
     ],
-    ids=["block", "user turn", "assistant turn"],
+    ids=["block", "user turn", "assistant turn", "the program's own word for none"],
 )
 async def test_white_space_alone_is_dropped_so_it_must_not_be_sent(said: tuple[Turn, ...], arrives: Json) -> None:
     """And the turns around a dropped one are merged, with a newline that nobody wrote."""

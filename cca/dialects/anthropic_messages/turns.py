@@ -1,7 +1,6 @@
 """The messages of a request, as a system prompt and turns that alternate."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import assert_never
 
 from attrs import define, evolve, field, frozen
@@ -28,7 +27,7 @@ from cca.dialects.anthropic_messages.body import (
 from cca.dialects.anthropic_messages.checks import empty, unserved
 from cca.dialects.anthropic_messages.fields import instead_of
 from cca.dialects.pairing import unanswered
-from cca.dialects.turns import Said, turns_of
+from cca.dialects.turns import Said, is_thought, telling, turns_of
 from cca.errors import BadRequest
 from cca.model import (
     AssistantPart,
@@ -71,7 +70,7 @@ def read_messages(system: SystemContent | None, messages: Sequence[Message], thi
     reader = Reader(len(messages) - 1, _last_of_user(messages), documents)
     reader.prompt(system)
     read = [each for position, message in enumerate(messages) for each in reader.read(position, message)]
-    said = list(_spoken(read, reader.ignored))
+    said = list(telling(read, reader.ignored))
     if not said:
         raise BadRequest("messages has nothing to answer; send a user message.", param="messages", code="invalid_value")
     turns = turns_of(said)
@@ -240,23 +239,8 @@ def _last_of_user(messages: Sequence[Message]) -> int:
     return max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
 
 
-def _spoken(said: Sequence[Said], ignored: list[str]) -> Iterator[Said]:
-    """Yield what was said without turns of nothing but thoughts: Claude Code passes those on with nothing else."""
-    runs = [tuple(run) for _, run in groupby(said, key=lambda each: each.role)]
-    for number, run in enumerate(runs):
-        inside = 0 < number < len(runs) - 1
-        if inside and not any(_tells(part) for each in run for part in each.parts):
-            ignored += (f"{each.path} (only thinking)" for each in run)
-        else:
-            yield from run
-
-
-def _tells(part: UserPart | AssistantPart) -> bool:
-    return not isinstance(part, Thinking | RedactedThinking)
-
-
 def _thinker(turn: Turn, model: str) -> Turn:
     """Return a turn that says, where there are thoughts in it, which model they are of."""
-    if isinstance(turn, AssistantTurn) and not all(map(_tells, turn.content)):
+    if isinstance(turn, AssistantTurn) and any(map(is_thought, turn.content)):
         return evolve(turn, model=model)
     return turn

@@ -23,7 +23,7 @@ from cca.dialects.openai_chat.parts import parts_of, shown, spoken, unheard, wri
 from cca.dialects.openai_tools import MOST_NAME, CallIds, arguments_of
 from cca.dialects.pairing import unanswered
 from cca.dialects.tools import check_name
-from cca.dialects.turns import Said, turns_of
+from cca.dialects.turns import Said, telling, turns_of
 from cca.errors import BadRequest
 from cca.model import AssistantPart, AssistantTurn, ResultPart, Text, ToolResult, ToolUse, Turn, UserPart, UserTurn
 
@@ -43,7 +43,8 @@ class Heard:
 def read_messages(messages: tuple[Message, ...]) -> Heard:
     """Return what the messages come to. Raise ``BadRequest`` for what Claude cannot take, and an order of no answer."""
     reader = Reader()
-    said = [each for position, message in enumerate(messages) for each in reader.read(position, message)]
+    read = [each for position, message in enumerate(messages) for each in reader.read(position, message)]
+    said = list(telling(read, reader.ignored))
     _check_last(messages, said)
     turns = turns_of(said)
     lonely = unanswered(turns)

@@ -23,7 +23,7 @@ from cca.dialects.openai_responses.routes import Route
 from cca.dialects.openai_tools import MOST_NAME, CallIds, arguments_of
 from cca.dialects.pairing import unanswered
 from cca.dialects.tools import check_name
-from cca.dialects.turns import Said, texts, turns_of
+from cca.dialects.turns import Said, telling, texts, turns_of
 from cca.errors import BadRequest
 from cca.model import NO_CONTENT, AssistantTurn, Document, Image, Json, Text, ToolResult, ToolUse, Turn, UserTurn
 
@@ -83,7 +83,8 @@ class Reading:
         """
         first = self.said[0]
         begun = first.role is UserTurn
-        turns = turns_of(self.said if begun else (Said(first.path, UserTurn, (NO_CONTENT,)), *self.said))
+        said = tuple(telling(self.said, self.ignored))
+        turns = turns_of(said if begun else (Said(first.path, UserTurn, (NO_CONTENT,)), *said))
         if goes_on and not begun:
             turns = turns[1:]
         elif not begun:
