@@ -1,6 +1,7 @@
 """How large a picture is, from the bytes in which each format says it; and the pages of a PDF."""
 
 import base64
+import time
 import zlib
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cca.pictures import MOST_SEGMENTS, pages_of, size_of
+from cca.pictures import MOST_BEFORE, MOST_PAGES, MOST_SEGMENTS, pages_of, size_of
 
 
 def encoded(content: bytes) -> str:
@@ -67,6 +68,8 @@ EXIF = segment(0xE1, b"Exif\0\0" + segment(0xC0, b"\x08\0\1\0\1\3" + bytes(9)) +
         pytest.param(jpeg(640, 480, frame=0xC2), id="JPEG, progressive"),
         pytest.param(jpeg(640, 480, EXIF, segment(0xC4, bytes(20))), id="JPEG, behind a preview and a table"),
         pytest.param(jpeg(640, 480, b"\xff\xff\xff"), id="JPEG, filled up"),
+        pytest.param(jpeg(640, 480, segment(0xE0, b"") * (MOST_SEGMENTS - 1)), id="JPEG, of many segments"),
+        pytest.param(jpeg(640, 480, segment(0xE2, bytes(65_000)) * 4), id="JPEG, behind four large segments"),
         pytest.param(lossy(640, 480), id="WebP"),
         pytest.param(lossless(640, 480), id="WebP, lossless"),
         pytest.param(extended(640, 480), id="WebP, extended"),
@@ -87,6 +90,7 @@ def test_each_format_says_its_size(content: bytes) -> None:
         pytest.param(encoded(jpeg(640, 480)[:8]), id="a JPEG that is cut off"),
         pytest.param(encoded(b"\xff\xd8" + bytes(60)), id="a JPEG without segments"),
         pytest.param(encoded(jpeg(640, 480, segment(0xE0, b"") * MOST_SEGMENTS)), id="a JPEG of too many segments"),
+        pytest.param(encoded(jpeg(640, 480, b"\xff" * MOST_BEFORE)), id="a JPEG that says its size too late"),
         pytest.param(encoded(lossy(640, 480)[:28]), id="a WebP that is cut off"),
         pytest.param(encoded(webp(b"ALPH", bytes(20))), id="a WebP of another kind"),
         pytest.param(encoded(png(0, 480)), id="no width"),
@@ -113,6 +117,7 @@ def pdf(pages: int) -> bytes:
     [
         pytest.param(encoded(pdf(1)), 1, id="one"),
         pytest.param(encoded(pdf(12)), 12, id="twelve"),
+        pytest.param(encoded(b"%PDF-1.4" + b"/Type/Page" * (MOST_PAGES + 1)), MOST_PAGES, id="more than there may be"),
         pytest.param(encoded(b"%PDF-1.5 << /Type /ObjStm >> stream ..."), 0, id="compressed"),
         pytest.param("%%%", 0, id="no base64"),
         pytest.param("JVBERi0xL", 0, id="cut off"),
@@ -120,3 +125,34 @@ def pdf(pages: int) -> bytes:
 )
 def test_the_pages_of_a_pdf_are_counted_where_they_are_plain(data: Any, pages: int) -> None:
     assert pages_of(data) == pages
+
+
+LARGE = 20_000_000
+"""Characters: as much as a request may have."""
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds"),
+    [
+        pytest.param(b"\xff\xd8" + b"\xff" * 520, 3, id="small JPEGs that are filled up"),
+        pytest.param(b"\xff\xd8" + b"\xff" * (MOST_BEFORE + 1), 3, id="large ones"),
+        pytest.param(b"\xff\xd8" + segment(0xE0, b"") * MOST_SEGMENTS, 15, id="JPEGs of many segments"),
+        pytest.param(b"\xff\xd8" + bytes(100), 10, id="JPEGs of nothing"),
+        pytest.param(lossy(640, 480), 10, id="WebPs"),
+    ],
+)
+def test_as_many_pictures_as_a_request_has_are_looked_at_in_time(content: bytes, seconds: float) -> None:
+    """Of the processor's time: several times what each takes. To decode each segment by itself took eight seconds."""
+    data = encoded(content)
+    began = time.process_time()
+    for _ in range(LARGE // len(data)):
+        size_of(data)
+    assert time.process_time() - began < seconds
+
+
+@pytest.mark.parametrize("piece", [b"/Type", b"/Type ", b"/Type/Page", b"/Type" + b" " * 20, b"/Type/Pages"])
+def test_the_pages_of_a_large_pdf_are_counted_in_time(piece: bytes) -> None:
+    data = encoded(b"%PDF-" + piece * (LARGE * 3 // 4 // len(piece)))
+    began = time.process_time()
+    assert pages_of(data) in (0, MOST_PAGES)
+    assert time.process_time() - began < 3
