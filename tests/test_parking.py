@@ -324,6 +324,17 @@ async def test_after_a_call_that_the_program_does_not_take_no_process_stays(
         assert (backend.alive, parked.parked) == (0, 0)
 
 
+async def test_the_arguments_of_a_tool_of_the_apis_own_are_none_of_a_call(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    search = streamed("content_block_start", content_block={"type": "server_tool_use", "id": "s", "name": "search"})
+    backend = FakeBackend([START, calling("a"), ARGUMENTS, search, told('{"q":'), STOPPED, Hang()])
+    parked = parking(backend)
+    async with parked.opened():
+        assert [call.arguments for call in (await said(parked, ASKED)).calls] == ['{"at": [1, "x"]}']
+        assert parked.parked == 1
+
+
 async def test_results_are_told_in_the_order_of_the_calls(autojump_clock: trio.testing.MockClock) -> None:
     called = [START, calling("a"), ARGUMENTS, calling("b"), STOPPED + wanted("b", 2)]
     backend = FakeBackend([*called, Pause(1), wanted("a", 1), Answered(2), *GOES_ON])

@@ -4,7 +4,7 @@ What nobody can read, a signature or redacted thinking, waits for the first thin
 breaks off before that is forgotten, and the next one is told in its place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from attrs import define, field
@@ -22,11 +22,21 @@ from cca.model import (
     ToolCallStarted,
 )
 
+_KINDS: Mapping[type[Piece], str] = {
+    TextPiece: "text",
+    CitationPiece: "text",
+    JsonPiece: "tool_use",
+    ThinkingPiece: "thinking",
+    SignaturePiece: "thinking",
+}
+"""The kind of the block that a piece is of. In one of another kind, a tool of the API's own, it is nothing to tell."""
+
 
 @define
 class Blocks:
     """Knows where a text ends and the next one begins. A block in which nothing is has no event."""
 
+    _kind: str = field(default="text", init=False)
     _in_text: bool = field(default=False, init=False)
     _apart: bool = field(default=False, init=False)
     _told: bool = field(default=False, init=False)
@@ -34,6 +44,7 @@ class Blocks:
 
     def begin(self) -> None:
         """Forget what was said: a message starts, or starts again."""
+        self._kind = "text"
         self._in_text = self._apart = self._told = False
         self._held.clear()
 
@@ -53,34 +64,22 @@ class Blocks:
         self._held.clear()
 
     def _said(self, piece: Piece) -> Iterator[Event]:
+        if isinstance(piece, BlockStart):
+            self._kind, self._apart = piece.kind, self._in_text
+        elif _KINDS[type(piece)] != self._kind:
+            return
         match piece:
-            case BlockStart("text", text):
-                self._apart = self._in_text
-                yield from self._text(text)
-            case TextPiece(text):
-                yield from self._text(text)
+            case BlockStart("text", text) | TextPiece(text):
+                if text:
+                    yield from self._open_text()
+                    yield TextDelta(text)
             case CitationPiece(citation):
                 yield from self._open_text()
                 yield Cited(citation)
-            case JsonPiece(json):
-                if json:
-                    yield ToolCallDelta(json)
-            case SignaturePiece(signature):
-                if signature:
-                    yield Signed(signature)
-            case ThinkingPiece(text):
-                if text:
-                    yield ThinkingDelta(text)
-            case BlockStart():
-                self._in_text = self._apart = False
-                yield from _opened(piece)
             case _:
-                assert_never(piece)
-
-    def _text(self, text: str) -> Iterator[Event]:
-        if text:
-            yield from self._open_text()
-            yield TextDelta(text)
+                for event in _untexted(piece):
+                    self._in_text = self._apart = False
+                    yield event
 
     def _open_text(self) -> Iterator[Event]:
         if self._apart:
@@ -88,13 +87,23 @@ class Blocks:
         self._in_text, self._apart = True, False
 
 
-def _opened(block: BlockStart) -> Iterator[Event]:
-    match block:
-        case BlockStart("thinking", text) if text:
-            yield ThinkingDelta(text)
+def _untexted(piece: BlockStart | JsonPiece | SignaturePiece | ThinkingPiece) -> Iterator[Event]:
+    """Yield what a piece says that is of no text."""
+    match piece:
+        case JsonPiece(json):
+            if json:
+                yield ToolCallDelta(json)
+        case SignaturePiece(signature):
+            if signature:
+                yield Signed(signature)
+        case ThinkingPiece(text) | BlockStart("thinking", text):
+            if text:
+                yield ThinkingDelta(text)
         case BlockStart("redacted_thinking", data=data):
             yield Redacted(data)
         case BlockStart("tool_use", _, id, name):
             yield ToolCallStarted(id, name)
-        case _:
+        case BlockStart():
             pass
+        case _:
+            assert_never(piece)

@@ -33,11 +33,13 @@ class Calls:
     offered: frozenset[str]
     _names: dict[str, str] = field(factory=dict, init=False)
     _pieces: dict[str, list[str]] = field(factory=dict, init=False)
+    _open: str | None = field(default=None, init=False)
     _requests: dict[str, ToolRequest] = field(factory=dict, init=False)
     _results: dict[str, ToolResult] = field(factory=dict, init=False)
 
     def begin(self) -> None:
         """Forget what was called: a message starts, or starts again."""
+        self._open = None
         for each in (self._names, self._pieces, self._requests, self._results):
             each.clear()
 
@@ -45,9 +47,12 @@ class Calls:
         """Take in a piece of the message."""
         match line:
             case BlockStart("tool_use", _, id, name):
-                self._names[id], self._pieces[id] = name, []
-            case JsonPiece(piece) if self._pieces:
-                self._pieces[next(reversed(self._pieces))].append(piece)
+                self._open, self._names[id], self._pieces[id] = id, name, []
+            case BlockStart():
+                # What comes next may be the arguments of a tool of the API's own.
+                self._open = None
+            case JsonPiece(piece) if self._open is not None:
+                self._pieces[self._open].append(piece)
             case _:
                 pass
 

@@ -22,6 +22,7 @@ TEXT = BlockStart("text")
 THINKING = BlockStart("thinking")
 REDACTED = BlockStart("redacted_thinking", data="eA==")
 CALL = BlockStart("tool_use", id="t1", name="look")
+SEARCH = BlockStart("server_tool_use", id="s1", name="web_search")
 
 
 def told(blocks: Blocks, *pieces: Piece) -> list[Event]:
@@ -49,7 +50,20 @@ def told(blocks: Blocks, *pieces: Piece) -> list[Event]:
             [ToolCallStarted("t1", "look"), ToolCallDelta('{"a"'), ToolCallDelta(":1}")],
             id="a call",
         ),
-        pytest.param([BlockStart("server_tool_use", id="s1", name="web_search")], [], id="a block of a kind to come"),
+        pytest.param([SEARCH], [], id="a block of a kind to come"),
+        pytest.param([SEARCH, JsonPiece('{"q"'), JsonPiece(":1}")], [], id="the arguments of such a block"),
+        pytest.param(
+            [CALL, JsonPiece("{}"), SEARCH, JsonPiece("{}")],
+            [ToolCallStarted("t1", "look"), ToolCallDelta("{}")],
+            id="the arguments of such a block, after those of a call",
+        ),
+        pytest.param(
+            [SEARCH, TextPiece("a"), CitationPiece({}), ThinkingPiece("Hm"), SignaturePiece("c2ln")],
+            [],
+            id="what else may be in such a block",
+        ),
+        pytest.param([CALL, TextPiece("a")], [ToolCallStarted("t1", "look")], id="a text in a call"),
+        pytest.param([JsonPiece("{}"), TextPiece("a")], [TextDelta("a")], id="a piece of no block is a text"),
     ],
 )
 def test_pieces_are_events_and_those_of_nothing_are_none(pieces: Sequence[Piece], events: list[Event]) -> None:
@@ -76,6 +90,11 @@ CITATION = {"type": "char_location", "cited_text": "May"}
             [*A, CALL, *B],
             [TextDelta("a"), ToolCallStarted("t1", "look"), TextDelta("b")],
             id="a call between them tells them apart",
+        ),
+        pytest.param(
+            [*A, SEARCH, THINKING, *B],
+            [TextDelta("a"), NextText(), TextDelta("b")],
+            id="blocks between them that are not told do not",
         ),
         pytest.param(
             [*A, CitationPiece(CITATION), *B],

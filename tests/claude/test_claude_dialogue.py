@@ -172,7 +172,14 @@ def failure(events: Sequence[Event]) -> CcaError:
             id="tool calls, the first of them asked for before the message is over",
         ),
         pytest.param(
-            [message_start(), block_start("server_tool_use", id="s", name="x"), text("a"), message_delta()],
+            [
+                message_start(),
+                block_start("server_tool_use", id="s", name="x"),
+                delta("input_json_delta", partial_json='{"a":1}'),
+                block_start(),
+                text("a"),
+                message_delta(),
+            ],
             [started(), TextDelta("a"), finished()],
             id="a block of a kind that nobody knows is passed over",
         ),

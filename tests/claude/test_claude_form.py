@@ -317,7 +317,9 @@ NO_JSON = "it is not JSON"
         pytest.param(
             BY_TOOL,
             [
+                block_start("thinking"),
                 delta("thinking_delta", thinking="Hm"),
+                block_start(),
                 text("Here it is:"),
                 opens(),
                 piece('{"city":"Oslo"}'),
