@@ -103,6 +103,12 @@ class UpstreamFailed(CcaError):
     status = 502
 
 
+class NotUnderstood(UpstreamFailed):
+    """Claude Code said something that this cca does not know. It would say it again, and be paid again."""
+
+    retryable = False
+
+
 class Unavailable(CcaError):
     """Claude Code is missing, or cannot be started."""
 

@@ -54,7 +54,7 @@ from cca.claude.events import (
 from cca.claude.failures import CONTEXT_LIMITS, FINAL_STATUSES, api_failure, too_long
 from cca.claude.form import Form
 from cca.claude.script import script
-from cca.errors import CcaError, UpstreamFailed
+from cca.errors import CcaError, NotUnderstood, UpstreamFailed
 from cca.model import (
     Conversation,
     Event,
@@ -404,7 +404,7 @@ class Dialogue:
     ) -> Step:
         known = STOP_REASONS.get(reason or "")
         if known is None:
-            return self._fail(UpstreamFailed(f"The model stopped for a reason that cca does not know: {reason}"))
+            return self._fail(NotUnderstood(f"The model stopped for a reason that cca does not know: {reason}"))
         self.phase = Over()
         return Step(events=(*said, *self._form.end(Finished(known, sequence, usage, cost, details))))
 

@@ -38,6 +38,7 @@ from cca.errors import (
     DeadlineExceeded,
     ModelApiFailed,
     NotFound,
+    NotUnderstood,
     Overloaded,
     RateLimited,
     TooLarge,
@@ -216,8 +217,9 @@ def test_a_second_result_changes_nothing() -> None:
 def test_a_reason_that_nobody_knows_is_no_end(reason: str, piece: tuple[bytes, ...]) -> None:
     events = told([message_start(), *piece, message_delta(reason)])
     error = failure(events)
-    assert (type(error), error.message) == (
-        UpstreamFailed,
+    assert (type(error), error.retryable, error.message) == (
+        NotUnderstood,
+        False,
         f"The model stopped for a reason that cca does not know: {reason}",
     )
     assert len(events) == (3 if piece else 1), "before the first piece it can still be a status"
