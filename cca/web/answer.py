@@ -14,6 +14,7 @@ import trio
 from attrs import define, evolve
 from quart import Response, g, request
 
+from cca.aside import aside
 from cca.dialects.anthropic_version import VERSION_HEADER, version_of
 from cca.dialects.contract import Ask, Dialect, StreamEncoder, Terms
 from cca.errors import BadRequest
@@ -24,7 +25,7 @@ from cca.request import Bounding, Request, attend
 from cca.service import Service
 from cca.web import sse
 from cca.web.access import check_media_type
-from cca.web.body import as_json, has_body, read_body, read_in_time
+from cca.web.body import as_json, has_body, read_body
 from cca.web.ending import Ending
 from cca.web.references import resolved
 from cca.web.scope import request_nursery
@@ -157,9 +158,9 @@ async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
     terms = Terms(service.catalogue, service.settings.choices, _version())
     with bound() as end:
         body = await read_body()
-        given = await read_in_time(len(body), decode_json, body)
+        given = await aside(len(body), decode_json, body)
         given, referred = await resolved(service, dialect, given)
-        ask = await read_in_time(len(body) + referred, dialect.decode, given, terms)
+        ask = await aside(len(body) + referred, dialect.decode, given, terms)
     if end.cancelled_caught:
         raise end.error
     return ask

@@ -1,8 +1,6 @@
 """Bodies: a request's as bytes, bounded in size while it arrives, and in time; a response's of JSON."""
 
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import orjson
 import trio
@@ -10,18 +8,6 @@ from quart import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from cca.model import Json
-
-T = TypeVar("T")
-
-LARGE_BODY = 1_000_000
-"""Bytes from which a body is decoded in a thread: half a million messages take seconds, and others are waiting."""
-
-
-async def read_in_time(size: int, function: Callable[..., T], *arguments: Any) -> T:
-    """Run a function on a body of so many bytes: on a large one in a thread."""
-    if size >= LARGE_BODY:
-        return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
-    return function(*arguments)
 
 
 def as_json(body: Json, status: int = 200) -> Response:

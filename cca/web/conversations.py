@@ -11,6 +11,7 @@ import orjson
 from attrs import frozen
 from quart import Response, g, request
 
+from cca.aside import LARGE, aside
 from cca.dialects.openai import read_metadata
 from cca.dialects.openai_responses.conversation import Added, added, items_of_turn, system_items
 from cca.dialects.pairing import check_pairs
@@ -24,7 +25,7 @@ from cca.store.sessions import KeptTurn, Name, Said, Session
 from cca.store.stored import Order
 from cca.store.turns import joined, user_rows
 from cca.web.answer import ignored
-from cca.web.body import LARGE_BODY, as_json, has_body, read_in_time
+from cca.web.body import as_json, has_body
 from cca.web.paging import limit_of, listed, not_listed, order_of
 from cca.web.sent import metadata_sent, sent_as
 from cca.wire import Body
@@ -172,8 +173,8 @@ def _turn_of(connection: Connection, session: Session, item: str) -> int | None:
 
 async def _added(items: Json) -> Added:
     # One that comes in pieces does not say how large it is.
-    size = request.content_length or (LARGE_BODY if has_body() else 0)
-    return await read_in_time(size, added, items)
+    size = request.content_length or (LARGE if has_body() else 0)
+    return await aside(size, added, items)
 
 
 def _of_turns(turns: Iterable[KeptTurn]) -> list[Json]:

@@ -7,11 +7,12 @@ from attrs import fields, frozen
 from cattrs import Converter
 from quart import request
 
+from cca.aside import aside
 from cca.dialects.openai import read_metadata
 from cca.errors import BadRequest
 from cca.model import Json
 from cca.web.access import check_media_type
-from cca.web.body import has_body, read_body, read_in_time
+from cca.web.body import has_body, read_body
 from cca.wire import Body, decode_json, or_null, strict_converter, structure
 
 T = TypeVar("T", bound=Body)
@@ -23,7 +24,7 @@ async def sent_as(kind: type[T]) -> tuple[Mapping[str, Json], T]:
         return {}, kind()
     check_media_type(request.mimetype)
     body = await read_body()
-    given = await read_in_time(len(body), decode_json, body)
+    given = await aside(len(body), decode_json, body)
     sent = structure(_CONVERTER, given, kind)
     unknown = next(iter(sent.extra), None)
     if unknown is not None:

@@ -19,13 +19,13 @@ from attrs import define, field
 from claude_says import HELLO, start, text
 from wire_harness import CHAT, JSON, Client, FakeBackend, database_at_hand, post, raw, streamed, user
 
+from cca.aside import LARGE
 from cca.exchange import CHANNEL_SIZE
 from cca.model import Text, UserTurn
 from cca.service import Service
 from cca.settings import Settings, SettingsError
 from cca.web import serve
 from cca.web.app import service_app
-from cca.web.body import LARGE_BODY
 from cca.web.serve import listen, run_server
 
 SECONDS = 20.0
@@ -368,7 +368,7 @@ async def test_a_client_that_sends_100_mb_still_learns_that_it_is_too_much(lengt
 
 
 async def test_a_large_body_is_decoded_as_a_small_one_is() -> None:
-    prompt = "x" * 2 * LARGE_BODY
+    prompt = "x" * 2 * LARGE
     async with running(FakeBackend(HELLO)) as server:
         client = await server.connect()
         reply = await client.ask(server.ask(post(streamed(user(prompt)))))
