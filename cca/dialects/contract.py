@@ -23,12 +23,14 @@ class Frame:
 class Terms:
     """What the server offers: the models, and how many choices an answer may have.
 
-    ``version`` is that of the API which the request names, where an API has versions.
+    ``version`` is that of the API which the request names, where an API has versions. A request that ``continues``
+    may have only what is new in it: the session that it names has what was said before.
     """
 
     catalogue: Catalogue
     choices: int
     version: str | None = None
+    continues: bool = False
 
 
 @frozen

@@ -79,7 +79,8 @@ async def read_request(service: Service, dialect: Dialect, bound: Bounding) -> R
     if has_body():
         check_media_type(request.mimetype)
     named = named_session()
-    ask = await _ask(dialect, service, bound)
+    terms = Terms(service.catalogue, service.settings.choices, _version(), continues=named is not None)
+    ask = await _ask(dialect, service, terms, bound)
     if is_affinity():
         ask = evolve(ask, ignored=(*ask.ignored, SESSION_HEADER))
     stamp = evolve(service.stamp(), request_id=g.request_id)
@@ -154,8 +155,7 @@ class Arriving:
         return told
 
 
-async def _ask(dialect: Dialect, service: Service, bound: Bounding) -> Ask:
-    terms = Terms(service.catalogue, service.settings.choices, _version())
+async def _ask(dialect: Dialect, service: Service, terms: Terms, bound: Bounding) -> Ask:
     with bound() as end:
         body = await read_body()
         given = await aside(len(body), decode_json, body)

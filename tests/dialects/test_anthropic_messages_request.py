@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 from messages_asked import (
     HE,
     MARK,
@@ -300,17 +301,63 @@ def test_tools_are_offered_as_they_are(tools: Any, expected: Any, ignored: Any) 
     assert (heard.conversations[0].tools, heard.ignored) == (expected, ignored)
 
 
-def test_a_tool_that_is_to_be_searched_for_is_offered_once_it_is_found() -> None:
-    reference = {"type": "tool_reference", "tool_name": "g", **MARK}
-    said = (HE, assistant(call()), user(result(content=[reference]), text("Go on.")))
-    tools = [tool(), tool("g", defer_loading=True), tool("h", defer_loading=True, x=1)]
-    before, after = ask(tools=tools), ask(*said, tools=tools)
-    assert [[each.name for each in asked.conversations[0].tools] for asked in (before, after)] == [["f"], ["f", "g"]]
-    assert before.ignored == after.ignored == ("tools (not searched for)",)
-    assert after.conversations[0].turns[2].content[0] == ToolResult(
-        "c", (Text("The tool g can be called now.", CacheMark()),)
-    )
-    assert ask(*said, tools=tools[:2]).ignored == ()
+def reference(name: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "tool_reference", "tool_name": name, **fields}
+
+
+REFERS = (HE, assistant(call()), user(result(content=[reference("g", **MARK)]), text("Go on.")))
+SEARCHED = [tool(), tool("g", defer_loading=True), tool("h", defer_loading=True, x=1)]
+
+
+@pytest.mark.parametrize(
+    ("said", "tools", "offered", "ignored"),
+    [
+        pytest.param([HE], SEARCHED, ["f"], ["tools (not searched for)"], id="nothing yet"),
+        pytest.param(
+            REFERS,
+            SEARCHED,
+            ["f", "g"],
+            ["tools (not searched for)", "messages.content.content (a reference in words)"],
+            id="one was found",
+        ),
+        pytest.param(
+            REFERS, SEARCHED[:2], ["f", "g"], ["messages.content.content (a reference in words)"], id="all were found"
+        ),
+        pytest.param(
+            [HE, assistant(call(name="h")), user(result())],
+            SEARCHED,
+            ["f", "h"],
+            ["tools.x", "tools (not searched for)"],
+            id="one was called",
+        ),
+        pytest.param([HE], SEARCHED[1:], [], ["tools (not searched for)"], id="nothing but what is to be found"),
+    ],
+)
+def test_a_tool_that_is_to_be_searched_for_is_offered_once_it_is_found_or_called(
+    said: Any, tools: Any, offered: Any, ignored: Any
+) -> None:
+    heard = ask(*said, tools=tools)
+    assert [each.name for each in heard.conversations[0].tools] == offered
+    assert list(heard.ignored) == ignored
+
+
+def test_a_reference_to_a_tool_arrives_in_words() -> None:
+    words = Text("The tool g can be called now.", CacheMark())
+    assert conversation(*REFERS, tools=SEARCHED).turns[2].content[0] == ToolResult("c", (words,))
+
+
+def test_in_a_session_all_tools_are_offered_since_it_may_have_found_them_before() -> None:
+    going_on = evolve(terms(), continues=True)
+    heard = decode(body(HE, tools=SEARCHED), going_on)
+    assert [each.name for each in heard.conversations[0].tools] == ["f", "g", "h"]
+    assert heard.ignored == ("tools.x", "tools.defer_loading (in a session)")
+    assert decode(body(HE, tools=SEARCHED[:1]), going_on).ignored == ()
+
+
+@pytest.mark.parametrize("tools", [None, [tool("f")]], ids=["no tools", "others"])
+def test_a_reference_to_a_tool_that_is_not_there_is_refused(tools: Any) -> None:
+    path = "messages[2].content[0].content[0].tool_name"
+    refused_at(path, "'g', which is not among the tools", *REFERS, tools=tools)
 
 
 @pytest.mark.parametrize(

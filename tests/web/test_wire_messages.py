@@ -258,6 +258,18 @@ async def test_a_session_s_call_gets_its_result_alone(autojump_clock: MockClock)
     )
 
 
+async def test_what_a_session_has_found_stays_there_to_be_called(autojump_clock: MockClock) -> None:
+    """None of its requests has what was found by one before it."""
+    searched = {"tools": [*OFFER["tools"], {**OFFER["tools"][0], "name": "g", "defer_loading": True}]}
+    backend = FakeBackend(each=(CALLS, HELLO, HELLO))
+    found = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "tool_reference", "tool_name": "g"}]}
+    async with serving(backend=backend) as server:
+        for message in (user("He"), user([found]), user("She")):
+            reply = await server.ask(post(body(message, **searched), SESSION))
+            assert reply.status == 200
+    assert [[each.name for each in asked.tools] for asked in backend.conversations] == [["f", "g"]] * 3
+
+
 async def test_a_session_is_the_same_in_whatever_dialect_it_goes_on(autojump_clock: MockClock) -> None:
     chatted = {"model": "sonnet", "messages": [user("He")]}
     async with serving(*HELLO) as server:

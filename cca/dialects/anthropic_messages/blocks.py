@@ -64,9 +64,13 @@ ADDRESS = "an http(s) address, or what is there as a source of type base64"
 
 @define
 class Reading:
-    """Reads blocks. ``ignored`` names what does not arrive of them."""
+    """Reads blocks. ``ignored`` names what does not arrive of them.
+
+    ``references`` are the places of the first references to tools, by the names of these.
+    """
 
     ignored: list[str] = field(factory=list)
+    references: dict[str, str] = field(factory=dict)
 
     def text(self, block: TextBlock, path: str) -> Text:
         said = written(block, path)
@@ -174,11 +178,18 @@ class Reading:
             if isinstance(block, TextBlock) and not block.text.strip():
                 self.ignored.append(f"{where} (empty)")
             elif isinstance(block, ToolReferenceBlock):
-                self.note_unheard(block, where)
-                check_name(block.tool_name, f"{where}.tool_name", MOST_NAME)
-                yield Text(f"The tool {block.tool_name} can be called now.", self.mark(block.cache_control, where))
+                yield self._found(block, where)
             else:
                 yield self.shown(block, where)
+
+    def _found(self, block: ToolReferenceBlock, path: str) -> Text:
+        """Return a reference in words: Claude Code passes on none."""
+        self.note_unheard(block, path)
+        self.ignored.append(f"{placeless(path)} (a reference in words)")
+        where = f"{path}.tool_name"
+        check_name(block.tool_name, where, MOST_NAME)
+        self.references.setdefault(block.tool_name, where)
+        return Text(f"The tool {block.tool_name} can be called now.", self.mark(block.cache_control, path))
 
     def _source(self, block: DocumentBlock, path: str) -> Document:
         source = block.source

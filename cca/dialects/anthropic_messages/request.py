@@ -42,8 +42,8 @@ def _asked(request: MessagesRequest, terms: Terms) -> Ask:
     model = terms.catalogue.resolve(request.model)
     entry = terms.catalogue.entry(model)
     tuned = terms.version is None or terms.version < VERSION_WITHOUT_SAMPLING
-    offer = read_offer(request)
     heard = read_messages(request.system, request.messages, entry.id if entry else model, documents=tuned)
+    offer = read_offer(request, heard, continues=terms.continues)
     schema, unshaped = output_schema(request)
     effort, unsaid = _effort(request, heard)
     ways = Ways(thinking_off=terms.catalogue.thinking_off(model), forced=offer.choice.forced, tuned=tuned)

@@ -1,6 +1,6 @@
 """What a request for a message offers to call, and whether it must be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -9,17 +9,15 @@ from cca.dialects.anthropic_messages.body import (
     CustomTool,
     MessagesRequest,
     NamedChoice,
-    SaidMessage,
     ServerTool,
-    ToolReferenceBlock,
-    ToolResultBlock,
 )
 from cca.dialects.anthropic_messages.checks import mark
 from cca.dialects.anthropic_messages.fields import placeless, unheard
+from cca.dialects.anthropic_messages.turns import Heard
 from cca.dialects.schemas import object_schema
 from cca.dialects.tools import check_name, distinct
 from cca.errors import BadRequest
-from cca.model import Json, Tool, ToolChoice
+from cca.model import Json, Tool, ToolChoice, ToolUse, Turn
 
 MOST_NAME = 128
 """Characters of a tool's name, by Anthropic's schema."""
@@ -40,32 +38,38 @@ class Offer:
     ignored: tuple[str, ...]
 
 
-def read_offer(request: MessagesRequest) -> Offer:
-    """Return what a request offers. Raise ``BadRequest`` for tools that run elsewhere, or that cannot be chosen.
+def read_offer(request: MessagesRequest, heard: Heard, *, continues: bool) -> Offer:
+    """Return what a request offers, after what is ``heard`` of it.
 
-    A tool that is to be searched for first is offered once a result refers to it.
+    A tool that is to be searched for first is offered once a result refers to it, or it was called. What was found
+    before a request that ``continues`` nobody knows: all are offered there.
+
+    Raise ``BadRequest`` for tools that run elsewhere, that cannot be chosen, or that are referred to and not there.
     """
     sent = [(f"tools[{index}]", tool) for index, tool in enumerate(request.tools or ())]
     custom = [(path, _custom(tool, path)) for path, tool in sent]
     read = distinct((path, _tool(tool, path)) for path, tool in custom)
-    found = frozenset(_found(request))
-    hidden = {tool.name for _, tool in custom if tool.defer_loading and tool.name not in found}
+    _check_references(heard.references, read)
+    known = {*heard.references, *_called(heard.turns)}
+    unfound = {tool.name for _, tool in custom if tool.defer_loading and tool.name not in known}
+    hidden = set() if continues else unfound
     tools = tuple(tool for tool in read if tool.name not in hidden)
     ignored = [name for path, tool in custom if tool.name not in hidden for name in _unheard(tool, path)]
-    if hidden:
-        ignored.append("tools (not searched for)")
+    if unfound:
+        ignored.append("tools (not searched for)" if hidden else "tools.defer_loading (in a session)")
     return Offer(tools, _choice(request, tools), (*ignored, *_unheard_choice(request)))
 
 
-def _found(request: MessagesRequest) -> Iterator[str]:
-    """Yield the names of the tools that a search has found."""
-    said = (message.content for message in request.messages if isinstance(message, SaidMessage))
-    blocks = (block for content in said if not isinstance(content, str) for block in content)
-    results = (block.content for block in blocks if isinstance(block, ToolResultBlock))
-    for content in results:
-        for given in content or ():
-            if isinstance(given, ToolReferenceBlock):
-                yield given.tool_name
+def _check_references(references: Mapping[str, str], tools: Sequence[Tool]) -> None:
+    offered = {tool.name for tool in tools}
+    for name, path in references.items():
+        if name not in offered:
+            text = f"{path} is {name!r}, which is not among the tools; send its definition, or leave out the reference."
+            raise BadRequest(text, param=path, code="invalid_value")
+
+
+def _called(turns: Sequence[Turn]) -> Iterator[str]:
+    yield from (part.name for turn in turns for part in turn.content if isinstance(part, ToolUse))
 
 
 def _custom(tool: CustomTool | ServerTool, path: str) -> CustomTool:

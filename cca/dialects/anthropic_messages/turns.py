@@ -47,6 +47,7 @@ TEXT_ALONE = "the system speaks in text; send text"
 class Heard:
     """What the messages come to. ``results`` are the places of tool results; ``ignored`` names what has no effect.
 
+    ``references`` are the places of references to tools, by the names of these.
     ``output_config`` is what a message of the system's says of the answer that comes next, and ``output_path`` where.
     ``end_mark`` is one on all that is said.
     """
@@ -56,6 +57,7 @@ class Heard:
     end_mark: CacheMark | None
     turns: tuple[Turn, ...]
     results: dict[str, str]
+    references: dict[str, str]
     ignored: tuple[str, ...]
     output_config: OutputConfig | None
     output_path: str
@@ -85,6 +87,7 @@ def read_messages(system: SystemContent | None, messages: Sequence[Message], thi
         reader.end_mark,
         tuple(_thinker(turn, thinker) for turn in turns),
         reader.results,
+        reader.blocks.references,
         tuple(reader.ignored),
         reader.output_config,
         reader.output_path,
