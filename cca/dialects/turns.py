@@ -1,7 +1,7 @@
 """What was said in a request, in its order, to turns that alternate."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from attrs import frozen
 
@@ -13,6 +13,7 @@ from cca.model import (
     RedactedThinking,
     Text,
     Thinking,
+    ToolUse,
     Turn,
     UserPart,
     UserTurn,
@@ -85,3 +86,13 @@ def turns_of(said: Sequence[Said]) -> tuple[Turn, ...]:
         )
     joined = groupby(said, key=lambda each: each.role)
     return tuple(role(tuple(part for each in group for part in each.parts)) for role, group in joined)
+
+
+def moved(turns: Sequence[Turn], path: str) -> Iterator[str]:
+    """Name what stands at ``path`` where any of it is after a call: Claude Code moves it to before the calls."""
+    if any(
+        isinstance(one, ToolUse) and not isinstance(other, ToolUse)
+        for turn in turns
+        for one, other in pairwise(turn.content)
+    ):
+        yield f"{path} (moved before calls)"

@@ -210,6 +210,20 @@ def test_what_stands_in_a_turn_that_tells_something_stays(told: Any) -> None:
     assert (len(heard.conversations[0].turns[1].content), heard.ignored) == (2, ())
 
 
+@pytest.mark.parametrize(
+    ("said", "ignored"),
+    [
+        pytest.param([text("a"), call("c"), call("d")], (), id="nothing after a call"),
+        pytest.param([call("c"), text("a"), call("d")], ("messages.content (moved before calls)",), id="a text"),
+        pytest.param([call("c"), call("d"), THOUGHT], ("messages.content (moved before calls)",), id="a thought"),
+    ],
+)
+def test_what_claude_code_moves_before_calls_is_named(said: Any, ignored: Any) -> None:
+    results = user(result("c"), result("d"))
+    assert ask(HE, assistant(*said), results).ignored == ignored
+    assert ask(HE, *(assistant(each) for each in said), results).ignored == ignored
+
+
 def test_the_user_may_say_that_there_is_no_content() -> None:
     said = {"role": "user", "content": "(no content)"}
     assert turns(said, SHE, said, SHE, said)[::2] == (UserTurn((Text("(no content)"),)),) * 3

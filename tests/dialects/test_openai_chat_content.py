@@ -4,9 +4,9 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from chat_asked import HE, SHE, ask, turns
+from chat_asked import HE, SHE, ask, calling, result, turns
 
-from cca.model import AssistantTurn, Document, Image, Text, UserTurn
+from cca.model import AssistantTurn, Document, Image, Text, ToolUse, UserTurn
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 PDF = b64encode(b"%PDF-1.4\n").decode()
@@ -87,6 +87,12 @@ def test_an_assistant_message_of_white_space_is_left_out_and_named() -> None:
     heard = ask(HE, {**SHE, "content": " ", "refusal": " "}, HE)
     assert heard.conversations[0].turns == (UserTurn((Text("He"), Text("He"))),)
     assert heard.ignored == ("messages[1] (empty)",)
+
+
+def test_an_assistant_message_that_claude_code_moves_before_a_call_is_named() -> None:
+    heard = ask(HE, calling("c"), SHE, result("c"))
+    assert [type(part) for part in heard.conversations[0].turns[1].content] == [ToolUse, Text]
+    assert heard.ignored == ("messages (moved before calls)",)
 
 
 def test_an_assistant_message_that_claude_code_would_drop_is_left_out_and_named() -> None:

@@ -143,6 +143,12 @@ def test_what_does_not_is_named(given: Any, ignored: str) -> None:
     assert ask(given).ignored == (ignored,)
 
 
+def test_an_answer_that_claude_code_moves_before_a_call_is_named() -> None:
+    asked = ask([HELLO, call("c"), message("assistant", "Hi"), output("c", "ok")])
+    assert [type(part) for part in asked.conversations[0].turns[1].content] == [ToolUse, Text]
+    assert asked.ignored == ("input (moved before calls)",)
+
+
 def test_an_answer_that_comes_first_stays_one() -> None:
     asked = ask([message("assistant", "Hi"), HELLO])
     assert asked.conversations[0].turns == (user("(no content)"), model("Hi"), user("Hello"))
