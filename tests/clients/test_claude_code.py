@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 from attrs import frozen
-from client_programs import HERE, Ended, environment, run
+from client_programs import HERE, Ended, run
 from live_cli import asked, program, unmarked
 from live_inside import Inside, open_inside
 from live_server import serving
@@ -55,7 +55,6 @@ class Desk:
 
 
 def claude(home: Path, address: str, *arguments: str, key: str = "any", **environ: str) -> Ended:
-    environment("openai-3")
     directory = home / "work"
     directory.mkdir(exist_ok=True)
     its_own = {"ANTHROPIC_BASE_URL": address, "ANTHROPIC_API_KEY": key, "CLAUDE_CONFIG_DIR": str(home / "config")}
