@@ -70,7 +70,7 @@ def input_tokens(conversation: Conversation) -> int:
     if conversation.output_schema is not None:
         texts.append(_text(conversation.output_schema))
     for tool in conversation.tools:
-        texts += (tool.name, tool.description, _text(tool.input_schema))
+        texts += (tool.name, tool.description or "", _text(tool.input_schema))
     size, tokens = sum(len(text.encode()) for text in texts), START_TOKENS
     if conversation.tools:
         tokens += TOOLS_TOKENS

@@ -132,7 +132,7 @@ class Tool:
     """A function that the client offers. ``input_schema`` goes to the model unchanged, and so does ``strict``."""
 
     name: str
-    description: str
+    description: str | None
     input_schema: Mapping[str, Json]
     strict: bool | None = None
     cache: CacheMark | None = None

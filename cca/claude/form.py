@@ -60,7 +60,7 @@ def tools_of(conversation: Conversation) -> tuple[Tool, ...]:
     Where it may call none, there are those that it called before.
     """
     if way_of(conversation) != "tool":
-        return conversation.tools or tuple(Tool(name, "", {"type": "object"}) for name in _called(conversation))
+        return conversation.tools or tuple(Tool(name, None, {"type": "object"}) for name in _called(conversation))
     # No call of another is wanted, but a history with calls needs tools beside it.
     offered = () if conversation.tool_choice.kind == "none" else conversation.tools
     return (*offered, Tool(answer_name(conversation), DESCRIPTION, {"type": "object", **schema_of(conversation)}))

@@ -211,7 +211,8 @@ def _mcp_tool(tool: Tool) -> Block:
 
 def _api_tool(tool: Tool, strict: frozenset[str]) -> Block:
     # The program sorts tools and cuts their descriptions at about 4,100 characters; these definitions override its own.
-    block: Block = {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
+    described = {} if tool.description is None else {"description": tool.description}
+    block: Block = {"name": tool.name, **described, "input_schema": tool.input_schema}
     return _marked({**block, "strict": True} if tool.name in strict else block, tool.cache)
 
 

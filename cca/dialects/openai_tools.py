@@ -34,7 +34,7 @@ def function_tool(name: str, description: str | None, parameters: Json, strict: 
     check_name(name, f"{path}.name", MOST_NAME)
     given = {"type": "object", "properties": {}} if parameters in (None, {}) else parameters
     schema = object_schema(given, f"{path}.parameters", stated=False)
-    return Tool(name, description or "", schema, strict)
+    return Tool(name, description, schema, strict)
 
 
 def offered(tools: Iterable[tuple[str, Tool]], path: str) -> tuple[Tool, ...]:

@@ -161,7 +161,7 @@ def test_the_tool_for_the_answer_has_its_schema_with_the_type_that_the_api_needs
 
 
 def test_what_was_called_before_is_there_without_a_word_about_it() -> None:
-    assert tools_of(HAVING_CALLED) == (Tool("f", "", ANY_OBJECT), Tool("g", "", ANY_OBJECT))
+    assert tools_of(HAVING_CALLED) == (Tool("f", None, ANY_OBJECT), Tool("g", None, ANY_OBJECT))
 
 
 def test_its_name_is_none_of_the_clients() -> None:

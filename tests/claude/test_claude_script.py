@@ -335,17 +335,20 @@ def test_a_forced_call_is_made_without_thinking(choice: ToolChoice, body: Any) -
 
 
 def test_tools_go_in_twice_once_to_be_called_and_once_as_the_client_wrote_them() -> None:
-    conversation = Conversation("haiku", (user("a"),), tools=(TOOL, Tool("f", "", CLOSED, strict=True)))
+    conversation = Conversation(
+        "haiku", (user("a"),), tools=(TOOL, Tool("f", None, CLOSED, strict=True), Tool("g", "", {}))
+    )
     [[initialize, *_]] = batches(conversation)
     listed = initialize["request"]["sdkMcpServerManifests"]["c"]["toolsListResult"]["tools"]
     assert listed == [
         {"name": name, "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}
-        for name in ("get_weather", "f")
+        for name in ("get_weather", "f", "g")
     ]
     assert body_of(conversation) == {
         "tools": [
             {"name": "get_weather", "description": "d" * 5000, "input_schema": SCHEMA},
-            {"name": "f", "description": "", "input_schema": CLOSED, "strict": True},
+            {"name": "f", "input_schema": CLOSED, "strict": True},
+            {"name": "g", "description": "", "input_schema": {}},
         ]
     }
 

@@ -250,8 +250,8 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
     [
         pytest.param(None, (), (), id="null"),
         pytest.param([], (), (), id="none"),
-        pytest.param([tool()], (Tool("f", "", {"type": "object"}),), (), id="as little as there may be"),
-        pytest.param([tool("a-B_9" * 25)], (Tool("a-B_9" * 25, "", {"type": "object"}),), (), id="long name"),
+        pytest.param([tool()], (Tool("f", None, {"type": "object"}),), (), id="as little as there may be"),
+        pytest.param([tool("a-B_9" * 25)], (Tool("a-B_9" * 25, None, {"type": "object"}),), (), id="long name"),
         pytest.param(
             [tool("a", type="custom", description="d", input_schema={"x": 1, **SCHEMA}, strict=False, **MARK)],
             (Tool("a", "d", {"x": 1, **SCHEMA}, strict=False, cache=CacheMark()),),
@@ -260,13 +260,13 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
         ),
         pytest.param(
             [tool("b"), tool("a")],
-            (Tool("b", "", {"type": "object"}), Tool("a", "", {"type": "object"})),
+            (Tool("b", None, {"type": "object"}), Tool("a", None, {"type": "object"})),
             (),
             id="in their order",
         ),
         pytest.param(
             [tool(eager_input_streaming=None, defer_loading=False, input_examples=[], allowed_callers=["direct"])],
-            (Tool("f", "", {"type": "object"}),),
+            (Tool("f", None, {"type": "object"}),),
             (),
             id="with words that ask for nothing",
         ),
@@ -279,7 +279,7 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
                     cache_control={"type": "ephemeral", "scope": "global"},
                 )
             ],
-            (Tool("f", "", {"type": "object"}, cache=CacheMark()),),
+            (Tool("f", None, {"type": "object"}, cache=CacheMark()),),
             (
                 "tools.eager_input_streaming",
                 "tools.input_examples",
@@ -290,7 +290,7 @@ def test_the_effort_that_a_message_names_counts_for_the_answer_after_it() -> Non
         ),
         pytest.param(
             [tool(strict=True, input_schema={"type": "object", "properties": {"a": {"minimum": 1}}})],
-            (Tool("f", "", {"type": "object", "properties": {"a": {"minimum": 1}}}, strict=True),),
+            (Tool("f", None, {"type": "object", "properties": {"a": {"minimum": 1}}}, strict=True),),
             ("tools.strict",),
             id="more strict than the API can be",
         ),
@@ -462,7 +462,7 @@ def test_a_choice_that_cannot_be_is_refused(fields: Any, param: str, said: str) 
 def test_nothing_is_to_be_called_where_all_tools_are_to_be_searched_for(kind: str) -> None:
     heard = conversation(tools=[tool(defer_loading=True)], tool_choice={"type": kind})
     assert (heard.tools, heard.tool_choice) == ((), ToolChoice(kind))  # type: ignore[arg-type]  # one of the two
-    assert conversation(tools=[tool(defer_loading=False)]).tools == (Tool("f", "", {"type": "object"}),)
+    assert conversation(tools=[tool(defer_loading=False)]).tools == (Tool("f", None, {"type": "object"}),)
 
 
 def test_what_is_to_be_searched_for_cannot_be_forced() -> None:
@@ -580,7 +580,7 @@ def test_a_model_that_is_not_there_is_not_found() -> None:
 def test_what_is_only_counted_needs_no_limit() -> None:
     given = {name: value for name, value in body(tools=[tool()], thinking=THINKS).items() if name != "max_tokens"}
     counted = decode_count(given, terms())
-    assert counted.conversations[0].tools == (Tool("f", "", {"type": "object"}),)
+    assert counted.conversations[0].tools == (Tool("f", None, {"type": "object"}),)
     assert counted.conversations[0].sampling == Sampling(thinking=True, thinking_budget=1024)
     unwanted: Any
     for unwanted in ({"messages": []}, {"temperature": 5}, {"tools": [tool("")]}, {"max_tokens": "9"}):

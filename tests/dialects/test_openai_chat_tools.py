@@ -24,21 +24,23 @@ SCHEMA = {
 @pytest.mark.parametrize(
     ("offered", "heard"),
     [
-        pytest.param(tool(), Tool("f", "", EMPTY), id="a name alone"),
-        pytest.param(tool(parameters=None, strict=None, description=None), Tool("f", "", EMPTY), id="null"),
-        pytest.param(tool(parameters={}), Tool("f", "", EMPTY), id="no parameters"),
-        pytest.param(tool(parameters=SCHEMA), Tool("f", "", SCHEMA), id="any schema, unchanged"),
+        pytest.param(tool(), Tool("f", None, EMPTY), id="a name alone"),
+        pytest.param(tool(parameters=None, strict=None, description=None), Tool("f", None, EMPTY), id="null"),
+        pytest.param(tool(parameters={}), Tool("f", None, EMPTY), id="no parameters"),
+        pytest.param(tool(parameters=SCHEMA), Tool("f", None, SCHEMA), id="any schema, unchanged"),
         pytest.param(
-            tool(parameters={"$ref": "#/x"}), Tool("f", "", {"type": "object", "$ref": "#/x"}), id="of no type"
+            tool(parameters={"$ref": "#/x"}), Tool("f", None, {"type": "object", "$ref": "#/x"}), id="of no type"
         ),
         pytest.param(
-            tool(parameters={"properties": {}}), Tool("f", "", EMPTY), id="of no type, which Claude's API would refuse"
+            tool(parameters={"properties": {}}),
+            Tool("f", None, EMPTY),
+            id="of no type, which Claude's API would refuse",
         ),
         pytest.param(
             tool(strict=True, description="d" * 10_000), Tool("f", "d" * 10_000, EMPTY, strict=True), id="long"
         ),
-        pytest.param(tool("Bash"), Tool("Bash", "", EMPTY), id="a name of Claude Code's"),
-        pytest.param(tool("x" * 64), Tool("x" * 64, "", EMPTY), id="64 characters"),
+        pytest.param(tool("Bash"), Tool("Bash", None, EMPTY), id="a name of Claude Code's"),
+        pytest.param(tool("x" * 64), Tool("x" * 64, None, EMPTY), id="64 characters"),
     ],
 )
 def test_a_function_is_offered_as_it_was_sent(offered: Any, heard: Tool) -> None:
@@ -50,7 +52,7 @@ def test_as_many_are_offered_as_a_request_may_have_and_in_their_order() -> None:
     assert [each.name for each in conversation(tools=[tool(name) for name in names]).tools] == names
 
 
-F, G = Tool("f", "", EMPTY), Tool("g", "", EMPTY)
+F, G = Tool("f", None, EMPTY), Tool("g", None, EMPTY)
 BOTH = [tool("f"), tool("g")]
 
 

@@ -70,7 +70,7 @@ for _ in range(201):
 CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
 """What Claude's API can hold a tool to."""
 
-F, G = Tool("f", "", EMPTY), Tool("mcp__s__g", "", EMPTY)
+F, G = Tool("f", None, EMPTY), Tool("mcp__s__g", None, EMPTY)
 BOTH = [function("f"), namespace("mcp__s__", function("g"))]
 
 
@@ -84,7 +84,7 @@ BOTH = [function("f"), namespace("mcp__s__", function("g"))]
             id="all of it",
         ),
         pytest.param([namespace("mcp__s__", function("g"))], [G], id="a namespace as Codex has MCP servers"),
-        pytest.param([namespace("s", function("g"))], [Tool("s__g", "", EMPTY)], id="a namespace"),
+        pytest.param([namespace("s", function("g"))], [Tool("s__g", None, EMPTY)], id="a namespace"),
         pytest.param(
             [namespace("s", function("g", description="d"), description="All.")],
             [Tool("s__g", "All.\n\nd", EMPTY)],

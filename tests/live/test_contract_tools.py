@@ -89,7 +89,7 @@ async def test_calls_of_tools_that_are_offered_no_more_arrive_with_those_and_non
     results = UserTurn((ToolResult("call_1", (Text("5 degrees"),)), ToolResult("call_2", ())))
     request = await request_for(Conversation("haiku", (user("hello"), calls, results)))
     assert [unmarked(tool) for tool in request["tools"]] == [
-        {"name": name, "description": "", "input_schema": OPEN} for name in ("get_weather", "Bash")
+        {"name": name, "input_schema": OPEN} for name in ("get_weather", "Bash")
     ]
     assert request["tool_choice"] == {"type": "none"}
     [_, (_, made), _] = turns(request)

@@ -28,7 +28,7 @@ async def test_a_call_is_told(autojump_clock: MockClock) -> None:
         {"id": "toolu_1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
     ]
     (heard,) = server.backend.conversations
-    assert heard.tools == (Tool("f", "", {"type": "object", "properties": {}}),)
+    assert heard.tools == (Tool("f", None, {"type": "object", "properties": {}}),)
     assert heard.tool_choice == ToolChoice("any", parallel=False)
 
 

@@ -90,7 +90,7 @@ def _tool(tool: CustomTool, path: str) -> Tool:
         where = f"{path}.allowed_callers"
         text = f"{where} lets only programs call the tool, and cca runs none; let the model, as {DIRECT!r}."
         raise BadRequest(text, param=where, code="unsupported_value")
-    return Tool(tool.name, tool.description or "", schema, tool.strict, mark(tool.cache_control, path))
+    return Tool(tool.name, tool.description, schema, tool.strict, mark(tool.cache_control, path))
 
 
 def _unheard(tool: CustomTool, path: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ def _functions(tool: FunctionTool | NamespaceTool | UnknownTool, position: int) 
                 function = _function(each, Route(each.name, tool.name).flat, where)
                 # There is no other place for what is said of all of them.
                 text = "\n\n".join(said for said in (tool.description, function.description) if said)
-                yield where, evolve(function, description=text)
+                yield where, evolve(function, description=text or function.description)
 
 
 def _function(tool: FunctionTool, name: str, path: str) -> Tool:
