@@ -274,11 +274,16 @@ async def test_what_is_no_route_and_names_no_version_is_told_in_openai_s_shape(
     assert (reply.status, reply.error["code"]) == (404, "unknown_url")
 
 
-async def test_the_head_of_the_root_is_fine(autojump_clock: MockClock) -> None:
-    """Claude Code asks for it to have a connection."""
-    async with serving() as server:
-        reply = await server.ask(get("/", OLD, method="HEAD"))
-    assert reply.status == 200
+async def test_the_greeting_of_claude_code_is_a_plain_404_on_a_connection_that_stays(
+    autojump_clock: MockClock,
+) -> None:
+    """Claude Code 2.1.330 sends it to open its connection, without a version or a key, and takes any status."""
+    async with serving(*HELLO) as server:
+        client = await server.connect()
+        greeted = await client.ask(get("/api/hello", "Accept: */*", method="HEAD"))
+        asked = await client.ask(post(body(), OLD))
+    assert (greeted.status, greeted.body, asked.status) == (404, b"", 200)
+    assert "location" not in greeted.headers
 
 
 async def test_the_id_of_a_request_that_failed_is_that_of_its_exchange(autojump_clock: MockClock) -> None:
