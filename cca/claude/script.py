@@ -14,6 +14,7 @@ from cca.claude.form import choice_of, schema_of, strict_tools, tools_of, way_of
 from cca.depth import DEPTH_LIMIT, too_deep
 from cca.errors import BadRequest
 from cca.model import (
+    NO_CONTENT,
     AssistantPart,
     AssistantTurn,
     CacheMark,
@@ -133,12 +134,10 @@ def _of_user(part: UserPart) -> Block:
             pieces = [user_block(each) for each in content]
             return _cited({"type": "search_result", "source": source, "title": title, "content": pieces}, part)
         case ToolResult(tool_use_id, content, is_error):
-            block = {
-                "type": "tool_result",
-                "tool_use_id": tool_use_id,
-                "content": [user_block(inner) for inner in content if _belongs(inner, is_error=is_error)],
-            }
-            return {**block, "is_error": True} if is_error else block
+            inside = [user_block(inner) for inner in content if _belongs(inner, is_error=is_error)]
+            block = {"type": "tool_result", "tool_use_id": tool_use_id, "content": inside}
+            # The API refuses a failure of which nothing is told.
+            return {**block, "content": inside or [user_block(NO_CONTENT)], "is_error": True} if is_error else block
         case _:
             assert_never(part)
 

@@ -228,6 +228,19 @@ def _results_first(body: Json) -> str | None:
     return None
 
 
+def _failed_results(body: Json) -> str | None:
+    for at, message in enumerate(body["messages"]):
+        for place, block in enumerate(blocks_of(message)):
+            if block["type"] != "tool_result" or not block.get("is_error"):
+                continue
+            path = f"messages.{at}.content.{place}.tool_result"
+            if not block.get("content"):
+                return f"{path}: content cannot be empty if `is_error` is true"
+            if any(inner["type"] != "text" for inner in _inside(block)):
+                return f"{path}: all content must be type `text` if `is_error` is true"
+    return None
+
+
 def _tools(body: Json) -> str | None:
     names = [tool.get("name") for tool in body.get("tools") or ()]
     if len(set(names)) < len(names):
@@ -256,5 +269,6 @@ CHECKS: tuple[Check, ...] = (
     _forced_while_thinking,
     _clearing_no_thinking,
     _results_first,
+    _failed_results,
     _tools,
 )

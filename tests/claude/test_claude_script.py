@@ -141,8 +141,13 @@ def test_history_goes_in_by_role_in_batches_that_end_with_a_user_turn(turns: Any
             },
         ),
         (
-            ToolResult("toolu_1", (), is_error=True),
-            {"type": "tool_result", "tool_use_id": "toolu_1", "content": [], "is_error": True},
+            ToolResult("toolu_1", (Text(" "),), is_error=True),
+            {
+                "type": "tool_result",
+                "tool_use_id": "toolu_1",
+                "content": [{"type": "text", "text": "(no content)"}],
+                "is_error": True,
+            },
         ),
         (
             ToolResult("toolu_1", (Text(""), Text(" \n"), Text(" a"))),
@@ -279,13 +284,25 @@ def test_the_results_of_calls_come_first_and_pictures_of_failures_after_them() -
     """The API takes results nowhere else, and the program drops pictures from the result of a call that failed."""
     picture = Image(url="https://x")
     turn = UserTurn(
-        (Text("so?"), ToolResult("c1", (Text("bad"), picture), is_error=True), ToolResult("c2", (picture,)))
+        (
+            Text("so?"),
+            ToolResult("c1", (Text("bad"), picture), is_error=True),
+            ToolResult("c2", (picture,)),
+            ToolResult("c3", (picture,), is_error=True),
+        )
     )
     [[*_, frame]] = batches(Conversation("haiku", (turn,)))
     shown = {"type": "image", "source": {"type": "url", "url": "https://x"}}
     assert frame["message"]["content"] == [
         {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "bad"}], "is_error": True},
         {"type": "tool_result", "tool_use_id": "c2", "content": [shown]},
+        {
+            "type": "tool_result",
+            "tool_use_id": "c3",
+            "content": [{"type": "text", "text": "(no content)"}],
+            "is_error": True,
+        },
+        shown,
         shown,
         {"type": "text", "text": "so?"},
     ]

@@ -49,6 +49,8 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 PICTURE = Image("image/png", PIXEL)
 SHOWN = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
 
+FAILED = {"type": "tool_result", "tool_use_id": "c", "is_error": True}
+
 OWN_NAMES = (
     *("Bash", "Read", "Edit", "Task", "Agent", "Skill", "TodoWrite", "WebSearch", "WebFetch", "AskUserQuestion"),
     *("ExitPlanMode", "ToolSearch", "StructuredOutput", "DeferredToolPlaceholder", "mcp__c__x", "n" * 64),
@@ -203,18 +205,18 @@ async def test_schemas_and_arguments_arrive_however_deep_they_may_be() -> None:
         ),
         pytest.param(
             (ToolResult("c", (), is_error=True),),
-            [{"type": "tool_result", "tool_use_id": "c", "content": [], "is_error": True}],
-            id="a failure of nothing",
+            [{**FAILED, "content": [{"type": "text", "text": "(no content)"}]}],
+            id="a failure of nothing, of which the API wants to be told",
+        ),
+        pytest.param(
+            (ToolResult("c", (PICTURE,), is_error=True),),
+            [{**FAILED, "content": [{"type": "text", "text": "(no content)"}]}, SHOWN],
+            id="a failure of a picture alone",
         ),
         pytest.param(
             (Text("So?"), ToolResult("c", (Text("bad"), PICTURE), is_error=True)),
             [
-                {
-                    "type": "tool_result",
-                    "tool_use_id": "c",
-                    "content": [{"type": "text", "text": "bad"}],
-                    "is_error": True,
-                },
+                {**FAILED, "content": [{"type": "text", "text": "bad"}]},
                 SHOWN,
                 {"type": "text", "text": "So?"},
             ],
@@ -224,15 +226,16 @@ async def test_schemas_and_arguments_arrive_however_deep_they_may_be() -> None:
 )
 async def test_the_result_of_a_call_arrives_with_all_that_is_in_it(parts: tuple[UserPart, ...], blocks: Json) -> None:
     said = (user("a"), AssistantTurn((ToolUse("c", "get_weather", {"city": "Oslo"}),)), UserTurn(parts))
-    request = await request_for(Conversation("haiku", said, tools=(WEATHER,)))
+    events, _, [request] = await converse(Conversation("haiku", said, tools=(WEATHER,)))
     assert turns(request)[-1] == ("user", blocks)
+    assert isinstance(events[-1], Finished)
 
 
 async def test_the_program_drops_pictures_from_the_result_of_a_call_that_failed() -> None:
     """So they are not said there."""
     async with open_scripted_model() as model, open_cli(model) as cli:
         call = {"type": "tool_use", "id": "c", "name": "f", "input": {}}
-        failed = {"type": "tool_result", "tool_use_id": "c", "content": [SHOWN], "is_error": True}
+        failed = {**FAILED, "content": [SHOWN]}
         cli.say(frames.user([{"type": "text", "text": "a"}], query=False))
         await cli.until(type="result")
         cli.say(frames.assistant([call]), frames.user([failed], query=True))

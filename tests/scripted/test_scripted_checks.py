@@ -10,6 +10,7 @@ from cca.scripted.script import HttpError
 MARKED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
 CALL = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "ok"}
+FAILED = {**RESULT, "is_error": True}
 
 THOUGHT = {"type": "thinking", "thinking": "Hm", "signature": "c2ln"}
 BUDGET: Any = {"max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}}
@@ -44,6 +45,9 @@ def body(*turns: Any, **others: Any) -> dict[str, Any]:
         body([DOCUMENT, SEARCH_RESULT]),
         body([{"type": "document", "source": {"type": "text"}}], output_config={"format": {"type": "json_schema"}}),
         body("hi", [CALL], [RESULT], system=[{"type": "text", "text": "s"}], tools=[TOOL]),
+        body("hi", [CALL], [FAILED], tools=[TOOL]),
+        body("hi", [CALL], [{**FAILED, "content": [MARKED]}], tools=[TOOL]),
+        body("hi", [CALL], [{**RESULT, "content": [], "is_error": False}], tools=[TOOL]),
         body("hi", tools=[TOOL], tool_choice={"type": "any"}, thinking={"type": "disabled"}),
         body("hi", tools=[TOOL, {"type": "web_search_20250305", "name": "web_search"}]),
         body("hi", tools=[TOOL], tool_choice={"type": "tool", "name": "f"}),
@@ -75,6 +79,9 @@ def test_accepted(accepted: dict[str, Any]) -> None:
         (body([MARKED] * 4, cache_control={"type": "ephemeral"}), 400, "Found 5"),
         (body("hi", [CALL], [{**RESULT, "content": [MARKED] * 5}], tools=[TOOL]), 400, "Found 5"),
         (body([{**DOCUMENT, "source": {"type": "content", "content": [MARKED] * 5}}]), 400, "Found 5"),
+        (body("hi", [CALL], [{**FAILED, "content": ""}], tools=[TOOL]), 400, "content cannot be empty"),
+        (body("hi", [CALL], [{**FAILED, "content": []}], tools=[TOOL]), 400, "content cannot be empty"),
+        (body("hi", [CALL], [{**FAILED, "content": [MARKED, DOCUMENT]}], tools=[TOOL]), 400, "must be type `text`"),
         (body([{**SEARCH_RESULT, "content": [MARKED] * 4}, MARKED]), 400, "Found 5"),
         (body([{**MARKED, "cache_control": {"type": "ephemeral", "ttl": "2h"}}]), 400, "'5m' or '1h'"),
         (body([{**MARKED, "cache_control": {"type": "lasting"}}]), 400, "should be ephemeral"),
