@@ -23,8 +23,20 @@ def text(said: str) -> bytes:
     return _event(type="content_block_delta", index=0, delta={"type": "text_delta", "text": said})
 
 
-def thinking(thought: str) -> bytes:
-    return _event(type="content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": thought})
+def thinking(thought: str, signature: str = "") -> bytes:
+    """Return a block of thinking, and the beginning of a text after it."""
+    told = {"type": "thinking_delta", "thinking": thought}
+    signed = {"type": "signature_delta", "signature": signature}
+    deltas = (_event(type="content_block_delta", index=0, delta=delta) for delta in (told, signed))
+    return b"".join([_begun(type="thinking", thinking="", signature=""), *deltas, _begun(type="text", text="")])
+
+
+def redacted_thinking(hidden: str) -> bytes:
+    return _begun(type="redacted_thinking", data=hidden) + _begun(type="text", text="")
+
+
+def _begun(**block: Any) -> bytes:
+    return _event(type="content_block_start", index=0, content_block=block)
 
 
 def tool(id: str, name: str) -> bytes:  # noqa: A002 - the wire's word

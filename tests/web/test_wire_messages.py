@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trio
-from claude_says import HELLO, MODEL, arguments, line, start, stop, text, thinking, tool
+from claude_says import HELLO, MODEL, arguments, start, stop, text, thinking, tool
 from messages_wire import NEW, OLD, body, error, error_in, events, post, said, streamed, user
 from trio.testing import MockClock
 from wire_harness import Client, FakeBackend, Said, get, serving
@@ -295,12 +295,7 @@ async def test_a_history_and_its_results_are_heard_by_their_roles(autojump_clock
 # What the model thinks, cites and stops at
 
 
-def delta(index: int, **content: Any) -> bytes:
-    event = {"type": "content_block_delta", "index": index, "delta": content}
-    return line({"type": "stream_event", "parent_tool_use_id": None, "event": event})
-
-
-THOUGHT = (start(), thinking("Hm."), delta(0, type="signature_delta", signature="c2ln"), text("Yes"), stop())
+THOUGHT = (start(), thinking("Hm.", "c2ln"), text("Yes"), stop())
 
 
 async def test_what_it_thought_is_a_block_with_its_signature(autojump_clock: MockClock) -> None:
