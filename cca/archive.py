@@ -9,8 +9,9 @@ from typing import Any, get_args
 import orjson
 from attrs import asdict, fields, frozen
 
+from cca.marks import unmarked_turn
 from cca.model import Json, Usage
-from cca.store.turns import Answered, Role, Status, content_of, turn_of
+from cca.store.turns import Answered, Role, Status, content_of, of_client, turn_of
 
 LATEST = 253_402_300_800.0
 """Seconds since the epoch, in the year 10000: no calendar has what is later. Nothing takes longer, either."""
@@ -118,9 +119,10 @@ def _is_content(role: str, content: list[Json], *, of_model: bool) -> bool:
     """Return whether ``content`` is as it is kept, and not only near enough for it to be read."""
     parts = [part for part in content if not (of_model and _is_of_model_alone(part))]
     try:
-        kept = content_of(turn_of(role, parts))
+        turn = turn_of(role, parts)
     except Exception:  # noqa: BLE001 - cattrs raises many kinds, alone and in groups
         return False
+    kept = content_of(unmarked_turn(turn) if of_model else of_client(turn))
     return bool(orjson.loads(orjson.dumps(kept)) == parts)
 
 

@@ -71,9 +71,13 @@ def _part(part: Json) -> Iterator[str]:
     match part:
         case {"type": "text", "text": text}:
             yield fenced(text)
+        case {"type": "thinking", "text": ""}:
+            yield "Thinking, of which nothing is told."
         case {"type": "thinking", "text": text}:
             yield "Thinking:"
             yield fenced(text)
+        case {"type": "redacted_thinking"}:
+            yield "Thinking that only the model's API can read."
         case {"type": "tool_use", **called}:
             yield "Tool call, which broke off:" if "partial_json" in called else "Tool call:"
             yield _json(called)

@@ -9,7 +9,8 @@ from attrs import evolve
 from cca.archive import Archive, ArchivedTurn
 from cca.backends.archiving import archive_in
 from cca.backends.replay import Recording, read_recordings
-from cca.model import Usage
+from cca.marks import unmarked_turn
+from cca.model import AssistantTurn, RedactedThinking, Thinking, Turn, Usage, UserTurn
 from cca.prices import prices_of
 from cca.store.turns import Answered, Status
 
@@ -44,6 +45,9 @@ ANSWERED = Answered(
 CALL: Any = {"type": "tool_use", "id": "toolu_1", "name": "find", "input": {"deep": [{"a": None}, 2.5, "é"]}}
 BROKEN_CALL: Any = {"type": "tool_use", "id": "toolu_2", "name": "find", "partial_json": '{"deep": ['}
 THOUGHT: Any = {"type": "thinking", "text": "Let me think.\n"}
+SIGNED: Any = {"type": "thinking", "text": "So be it.", "signature": "c2ln"}
+UNTOLD: Any = {"type": "thinking", "text": "", "signature": "bm8="}
+REDACTED: Any = {"type": "redacted_thinking", "data": "eA=="}
 PICTURE: Any = {"type": "image", "media_type": "image/png", "data": "iVBORw0KGgo="}
 LINKED: Any = {"type": "image", "url": "https://example.com/a.png"}
 PAPER: Any = {"type": "document", "media_type": "application/pdf", "data": "JVBERi0xLjcK", "title": "A paper"}
@@ -80,6 +84,14 @@ def session(*turns: ArchivedTurn, title: str | None = None, system: tuple[str, .
     return Archive("s1", title, system, BEGUN, BEGUN + 60, numbered)
 
 
+def kept(turn: Turn) -> Turn:
+    """Return what a session keeps of a client's turn: no marks for the cache, and nothing that was thought."""
+    bare = unmarked_turn(turn)
+    if isinstance(bare, UserTurn):
+        return bare
+    return AssistantTurn(tuple(part for part in bare.content if not isinstance(part, Thinking | RedactedThinking)))
+
+
 def imported(recording: Recording) -> Archive:
     """Return the session that a recording makes."""
     ids = count(1)
@@ -95,7 +107,7 @@ EVERYTHING = session(
     answer(status="undelivered"),
     told(text("I said so.")),
     user(text("Then go on.")),
-    answer(text("So I do.")),
+    answer(SIGNED, UNTOLD, REDACTED, text("So I do.")),
     title="All there is",
     system=("Be brief.", "Be kind."),
 )

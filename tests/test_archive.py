@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from archived import EVERYTHING, text
+from archived import EVERYTHING, REDACTED, SIGNED, text
 from cca.archive import UnreadableArchive, archive_json, archive_of
 
 FIELDS = "^its session has not the fields of one$"
@@ -101,6 +101,15 @@ def changed(path: str, value: Any) -> Any:
         ("turns.3.content.1.partial_json", {}, PARTS.format(3)),
         ("turns.3.content.1.input", {}, PARTS.format(3)),
         ("turns.6.content", [text("x"), {"type": "thinking", "text": "no model's"}], PARTS.format(6)),
+        ("turns.6.content", [SIGNED, text("nor this")], PARTS.format(6)),
+        ("turns.6.content", [text("x"), REDACTED], PARTS.format(6)),
+        ("turns.0.content.0", REDACTED, PARTS.format(0)),
+        ("turns.0.content.0.cache", {"ttl": "1h"}, PARTS.format(0)),
+        ("turns.1.content.1.cache", {}, PARTS.format(1)),
+        ("turns.8.content.0.signature", None, PARTS.format(8)),
+        ("turns.8.content.0.more", 5, PARTS.format(8)),
+        ("turns.8.content.2.data", 5, PARTS.format(8)),
+        ("turns.8.content.2.more", 5, PARTS.format(8)),
     ],
 )
 def test_what_cca_does_not_keep_is_refused(path: str, value: Any, message: str) -> None:

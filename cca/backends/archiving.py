@@ -12,8 +12,8 @@ from cca.archive import Archive, ArchivedTurn, UnreadableArchive, archive_of, ch
 from cca.backends.transcript import Ended, Entry, Garbled, Read, Transcript, conversation_of, request_json
 from cca.claude.dialogue import Dialogue
 from cca.errors import BadRequest
-from cca.message import Called, Message
-from cca.model import Conversation, Event, Failed, Finished, Json, ToolCallDelta, UserTurn
+from cca.message import Message
+from cca.model import Conversation, Event, Failed, Finished, Json, UserTurn
 from cca.prices import Prices
 from cca.schemas.keywords import fault_in
 from cca.store.turns import Answered, Role, answer_row, user_rows
@@ -85,13 +85,9 @@ def _heard(dialogue: Dialogue, entry: Entry) -> tuple[Event, ...]:
 
 
 def _take(message: Message, event: Event) -> None:
-    match event:
-        case Failed(error):
-            raise UnreadableArchive(f"its answer failed: {error}")
-        case ToolCallDelta() if not message.parts or not isinstance(message.parts[-1], Called):
-            raise UnreadableArchive("it has arguments of a tool call without the call")
-        case _:
-            message.take(event)
+    if isinstance(event, Failed):
+        raise UnreadableArchive(f"its answer failed: {event.error}")
+    message.take(event)
 
 
 def _archived(

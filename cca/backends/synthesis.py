@@ -45,7 +45,10 @@ def transcript_of(archive: Archive) -> Transcript:
 def _turns_before(turns: tuple[ArchivedTurn, ...]) -> tuple[Turn, ...]:
     """Return what an answer answered: the history, and what its client sent, after the answer before."""
     begin = 1 + max((position for position, turn in enumerate(turns) if turn.answer is not None), default=-1)
-    known = history((turn.role, turn.status, orjson.dumps(turn.content).decode()) for turn in turns[:begin])
+    known = history(
+        (turn.role, turn.status, orjson.dumps(turn.content).decode(), turn.answer.model if turn.answer else None)
+        for turn in turns[:begin]
+    )
     return joined((*known, *(turn_of(turn.role, turn.content) for turn in turns[begin:])))
 
 
@@ -93,9 +96,9 @@ def _answer(turn: ArchivedTurn, answered: Answered) -> Iterator[Json]:
     }
     yield _event("message_start", message=message)
     for index, part in enumerate(turn.content):
-        opening, delta = _block(part)
+        opening, deltas = _block(part)
         yield _event("content_block_start", index=index, content_block=opening)
-        yield _event("content_block_delta", index=index, delta=delta)
+        yield from (_event("content_block_delta", index=index, delta=delta) for delta in deltas)
         yield _event("content_block_stop", index=index)
     end = {"stop_reason": _PRINTED_REASONS[answered.outcome], "stop_sequence": None}
     yield _event("message_delta", delta=end, usage=usage)
@@ -105,21 +108,22 @@ def _event(kind: str, **fields: Json) -> Json:
     return {"type": "stream_event", "event": {"type": kind, **fields}, "parent_tool_use_id": None}
 
 
-def _block(part: Json) -> tuple[Json, Json]:
-    """Return how a block opens, and the one piece that it comes in."""
+def _block(part: Json) -> tuple[Json, list[Json]]:
+    """Return how a block opens, and the pieces that it comes in."""
     match part:
         case {"type": "text", "text": text}:
-            return {"type": "text", "text": ""}, {"type": "text_delta", "text": text}
+            return {"type": "text", "text": ""}, [{"type": "text_delta", "text": text}]
         case {"type": "thinking", "text": text}:
-            return (
-                {"type": "thinking", "thinking": "", "signature": ""},
-                {"type": "thinking_delta", "thinking": text},
-            )
+            told = [{"type": "thinking_delta", "thinking": text}] if text else []
+            signed = [{"type": "signature_delta", "signature": part["signature"]}] if "signature" in part else []
+            return {"type": "thinking", "thinking": "", "signature": ""}, [*told, *signed]
+        case {"type": "redacted_thinking"}:
+            return part, []
         case _:
             broken = part.get("partial_json")
             arguments = orjson.dumps(part["input"]).decode() if broken is None else broken
             opening: Json = {"type": "tool_use", "id": part["id"], "name": part["name"], "input": {}}
-            return opening, {"type": "input_json_delta", "partial_json": arguments}
+            return opening, [{"type": "input_json_delta", "partial_json": arguments}]
 
 
 def _printed_usage(usage: Usage) -> Json:

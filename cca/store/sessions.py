@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 from cca.errors import Conflict, TooLarge
 from cca.model import Turn
 from cca.store.text import JOINED, Place, drop, get, put, whole
-from cca.store.turns import Row, Status, history
+from cca.store.turns import Row, Status, history, model_of
 
 ID_RULE = "1 to 128 letters, digits, dots, dashes and underscores, and not dots alone"
 """What ``is_id`` holds an id to, for a message."""
@@ -118,11 +118,13 @@ def load(
             code="session_too_large",
         )
     query = (
-        f"SELECT position, role, status, piece FROM turn {JOINED} "  # noqa: S608 - constants
+        f"SELECT position, role, status, answer, piece FROM turn {JOINED} "  # noqa: S608 - constants
         "WHERE turn.session = ? AND position < ? ORDER BY position, number"
     )
-    rows = groupby(connection.execute(query, [session.number, turns]), itemgetter(0, 1, 2))
-    return session, history((role, status, whole(row[-1] for row in pieces)) for (_, role, status), pieces in rows)
+    rows = groupby(connection.execute(query, [session.number, turns]), itemgetter(*range(4)))
+    return session, history(
+        (role, status, whole(row[-1] for row in pieces), model_of(answer)) for (_, role, status, answer), pieces in rows
+    )
 
 
 def begin(

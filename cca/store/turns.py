@@ -1,7 +1,8 @@
 """Turns of a session as JSON, and a session's history back from them. Pure.
 
-A part is as the model has it, with its ``type``. Two kinds are kept that no history has: a ``thinking``, whose
-signature only the process had, and a ``tool_use`` with ``partial_json``, whose answer broke off in its arguments.
+A part is as the model has it, with its ``type``. Two kinds are kept that no history has: a ``thinking`` without a
+``signature``, which the model's API would not know again, and a ``tool_use`` with ``partial_json``, whose answer broke
+off in its arguments.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,9 @@ The last one is kept, and is not part of the history: the client will ask again.
 
 Role: TypeAlias = Literal["user", "assistant"]
 
+_THOUGHTS = ("thinking", "redacted_thinking")
+"""The types of what was thought."""
+
 _CONVERTER = model_converter("type")
 
 
@@ -60,16 +64,21 @@ class Answered:
 
 
 def user_rows(turns: Iterable[Turn]) -> Iterator[Row]:
-    """Yield the rows of what a client sent: user turns, and what it says that the assistant said.
+    """Yield the rows of what a client sent: user turns, and what it says that the assistant said."""
+    for turn in map(of_client, turns):
+        yield Row("user" if isinstance(turn, UserTurn) else "assistant", _text(content_of(turn)))
 
-    Not its marks for the cache, which a history would gather, nor what it says that the model thought.
+
+def of_client(turn: Turn) -> Turn:
+    """Return what is kept of a turn that a client sent.
+
+    Not its marks for the cache, which a history would gather. Nor what it says that the model thought: no row says
+    which model that was.
     """
-    for turn in map(unmarked_turn, turns):
-        if isinstance(turn, UserTurn):
-            yield Row("user", _text(content_of(turn)))
-        else:
-            said = (part for part in turn.content if not isinstance(part, Thinking | RedactedThinking))
-            yield Row("assistant", _text(content_of(AssistantTurn(tuple(said)))))
+    bare = unmarked_turn(turn)
+    if isinstance(bare, UserTurn):
+        return bare
+    return AssistantTurn(tuple(part for part in bare.content if not _is_thought(part)))
 
 
 def content_of(turn: Turn) -> list[Json]:
@@ -79,8 +88,12 @@ def content_of(turn: Turn) -> list[Json]:
 
 
 def answer_row(message: Message, answered: Answered) -> Row:
-    told = [_part(part) for part in message.parts if part.pieces or not isinstance(part, Thought)]
-    return Row("assistant", _text(told), _text(asdict(answered)))
+    return Row("assistant", _text([_part(part) for part in message.parts]), _text(asdict(answered)))
+
+
+def model_of(answer: str | None) -> str | None:
+    """Return the id of the model whose answer a row has, if it has one's."""
+    return None if answer is None else str(orjson.loads(answer)["model"])
 
 
 def is_of_use(message: Message) -> bool:
@@ -88,20 +101,24 @@ def is_of_use(message: Message) -> bool:
     return bool(message.said.strip())
 
 
-def history(rows: Iterable[tuple[str, str, str]]) -> tuple[Turn, ...]:
-    """Return the turns of rows of role, status and content, oldest first: those that the client knows of."""
+def history(rows: Iterable[tuple[str, str, str, str | None]]) -> tuple[Turn, ...]:
+    """Return the turns of rows of role, status, content and model, oldest first: those that the client knows of."""
     return tuple(
-        turn_of(role, [part for part in orjson.loads(content) if _is_history(part, status)])
-        for role, status, content in rows
+        turn_of(role, _past(orjson.loads(content), status), model)
+        for role, status, content, model in rows
         if status != "undelivered"
     )
 
 
-def turn_of(role: str, parts: Json) -> Turn:
-    """Return a turn whose parts are as they are kept. It can have no ``thinking``, and no broken ``tool_use``."""
+def turn_of(role: str, parts: Json, model: str | None = None) -> Turn:
+    """Return a turn whose parts are as they are kept; ``model`` said it.
+
+    It can have no ``thinking`` without a signature, and no broken ``tool_use``.
+    """
     if role == "user":
         return UserTurn(_CONVERTER.structure(parts, tuple[UserPart, ...]))
-    return AssistantTurn(_CONVERTER.structure(parts, tuple[AssistantPart, ...]))
+    content = _CONVERTER.structure(parts, tuple[AssistantPart, ...])
+    return AssistantTurn(content, model if any(map(_is_thought, content)) else None)
 
 
 def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
@@ -120,14 +137,32 @@ def _join(turns: list[Turn]) -> Turn:
         case [UserTurn(), *_]:
             return UserTurn(tuple(part for turn in turns if isinstance(turn, UserTurn) for part in turn.content))
         case _:
-            return AssistantTurn(
-                tuple(part for turn in turns if isinstance(turn, AssistantTurn) for part in turn.content)
-            )
+            return _said_by_one([turn for turn in turns if isinstance(turn, AssistantTurn)])
+
+
+def _said_by_one(turns: list[AssistantTurn]) -> AssistantTurn:
+    """Return ``turns`` as one of the last model that thought in them: it has no use for the thoughts of others."""
+    model = next((turn.model for turn in reversed(turns) if turn.model is not None), None)
+    parts = (part for turn in turns for part in turn.content if turn.model == model or not _is_thought(part))
+    return AssistantTurn(tuple(parts), model)
+
+
+def _is_thought(part: AssistantPart) -> bool:
+    return isinstance(part, Thinking | RedactedThinking)
+
+
+def _past(parts: list[Json], status: str) -> list[Json]:
+    """Return what the history has of a turn. What was thought last led to nothing: the API takes no turn with it."""
+    known = [part for part in parts if _is_history(part, status)]
+    said = [position for position, part in enumerate(known, start=1) if part["type"] not in _THOUGHTS]
+    return known[: said[-1]] if said else []
 
 
 def _is_history(part: Json, status: str) -> bool:
     match part:
-        case {"type": "thinking"} | {"partial_json": _}:
+        case {"type": "thinking"}:
+            return "signature" in part
+        case {"partial_json": _}:
             return False
         case {"type": "tool_use"}:
             # A client that did not get the answer's end cannot have answered its calls.
@@ -143,8 +178,12 @@ def _part(part: Said | Thought | Called) -> Json:
     match part:
         case Said():
             return {"type": "text", "text": part.text}
-        case Thought():
+        case Thought(redacted=str(data)):
+            return {"type": "redacted_thinking", "data": data}
+        case Thought(signature=None):
             return {"type": "thinking", "text": part.text}
+        case Thought():
+            return {"type": "thinking", "text": part.text, "signature": part.signature}
         case Called(id, name):
             return {"type": "tool_use", "id": id, "name": name, **_arguments(part.arguments)}
         case _:

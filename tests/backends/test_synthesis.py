@@ -25,10 +25,14 @@ from archived import (
     PAPER,
     PICTURE,
     RECORDINGS,
+    REDACTED,
     RESULT,
+    SIGNED,
     THOUGHT,
+    UNTOLD,
     answer,
     imported,
+    kept,
     session,
     text,
     told,
@@ -53,7 +57,6 @@ from cca.backends.transcript import (
     request_json,
 )
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
-from cca.marks import unmarked_turn
 from cca.message import Message
 from cca.model import (
     AssistantTurn,
@@ -65,7 +68,6 @@ from cca.model import (
     Thinking,
     Told,
     ToolUse,
-    Turn,
     UserTurn,
 )
 from cca.parking import fresh
@@ -95,25 +97,17 @@ async def replayed(archive: Archive) -> tuple[Message, Finished]:
 async def is_answered_from_its_export(archive: Archive, *, at: int = -1) -> None:
     """Assert that the turn ``at`` comes again: its parts in their order, its model, its end, its tokens."""
     message, end = await replayed(archive)
-    kept = archive.turns[at]
-    assert kept.answer is not None
-    assert orjson.loads(answer_row(message, kept.answer).content) == kept.content
+    turn = archive.turns[at]
+    assert turn.answer is not None
+    assert orjson.loads(answer_row(message, turn.answer).content) == turn.content
     assert (message.model, end.stop_reason, end.usage) == (
-        kept.answer.model,
-        kept.answer.outcome,
-        kept.answer.usage,
+        turn.answer.model,
+        turn.answer.outcome,
+        turn.answer.usage,
     )
 
 
 # The answer comes again.
-
-
-def kept(turn: Turn) -> Turn:
-    """Return what a session keeps of a turn: no marks for the cache, and nothing that was thought."""
-    bare = unmarked_turn(turn)
-    if isinstance(bare, UserTurn):
-        return bare
-    return AssistantTurn(tuple(part for part in bare.content if not isinstance(part, Thinking | RedactedThinking)))
 
 
 @pytest.mark.parametrize("name", ENDING_WELL)
@@ -136,6 +130,9 @@ async def test_a_recording_that_ends_well_is_a_session_and_answers_as_its_export
         pytest.param([text(" \n")], id="white space"),
         pytest.param([text("é \u2028 \x00 \r\n ``` # ## {}")], id="any text"),
         pytest.param([THOUGHT, text("Hello.")], id="thinking"),
+        pytest.param([SIGNED, UNTOLD, text("Hello."), UNTOLD, CALL], id="thinking that is signed"),
+        pytest.param([REDACTED, SIGNED, REDACTED, REDACTED, text("Hello.")], id="thinking that nobody can read"),
+        pytest.param([SIGNED, UNTOLD, REDACTED], id="only thinking"),
         pytest.param([text("a"), CALL, text("b"), {**CALL, "id": "2", "input": {}}], id="calls"),
         pytest.param([CALL, BROKEN_CALL], id="a call that broke off"),
     ],
@@ -167,6 +164,10 @@ TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 JSONS = st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS, st.lists, max_leaves=5)
 SAID = st.builds(text, TEXTS)
 THOUGHTS = st.builds(lambda said: {"type": "thinking", "text": said}, TEXTS)
+SIGNED_ONES = st.builds(
+    lambda said, signature: {"type": "thinking", "text": said, "signature": signature}, st.just("") | TEXTS, TEXTS
+)
+REDACTED_ONES = st.builds(lambda data: {"type": "redacted_thinking", "data": data}, TEXTS)
 CALLS = st.builds(
     lambda id, name, input: {"type": "tool_use", "id": id, "name": name, "input": input},  # noqa: A006
     TEXTS,
@@ -176,12 +177,14 @@ CALLS = st.builds(
 
 
 def unmerged(parts: list[Any]) -> bool:
-    """Return whether no text follows a text, and no thought a thought: a model's are one."""
-    kinds = [part["type"] for part in parts]
-    return all(one != other or one == "tool_use" for one, other in pairwise(kinds))
+    """Return whether no thought follows one that is not signed: a model's are one."""
+    return not any(
+        one["type"] == other["type"] == "thinking" and "signature" not in one for one, other in pairwise(parts)
+    )
 
 
-ANSWERS = st.builds(lambda parts: answer(*parts), st.lists(SAID | THOUGHTS | CALLS, max_size=4).filter(unmerged))
+PARTS = SAID | THOUGHTS | SIGNED_ONES | REDACTED_ONES | CALLS
+ANSWERS = st.builds(lambda parts: answer(*parts), st.lists(PARTS, max_size=4).filter(unmerged))
 USERS = st.builds(
     lambda parts: user(*parts),
     st.lists(SAID | st.sampled_from([PICTURE, LINKED, PAPER, NOTE, RESULT, FAILED_RESULT]), min_size=1, max_size=3),
@@ -212,7 +215,7 @@ def test_the_request_is_what_was_asked_of_the_model() -> None:
     """With the history that there was; what came after the answer is none of it."""
     archive = session(
         user(text("one")),
-        answer(THOUGHT, text("first"), CALL),
+        answer(THOUGHT, SIGNED, text("first"), REDACTED, CALL),
         user(RESULT),
         answer(text("half"), CALL, status="incomplete"),
         user(text("lost"), status="undelivered"),
@@ -230,7 +233,15 @@ def test_the_request_is_what_was_asked_of_the_model() -> None:
         MODEL,
         (
             UserTurn((Text("one"),)),
-            AssistantTurn((Text("first"), ToolUse("toolu_1", "find", CALL["input"]))),
+            AssistantTurn(
+                (
+                    Thinking("So be it.", "c2ln"),
+                    Text("first"),
+                    RedactedThinking("eA=="),
+                    ToolUse("toolu_1", "find", CALL["input"]),
+                ),
+                MODEL,
+            ),
             request.turns[2],
             AssistantTurn((Text("half"),)),
             UserTurn((Text("two"),)),
@@ -354,7 +365,7 @@ PIECE = {
             request_json(Conversation("haiku", (AssistantTurn((Text("Ho."),)),))), [], "that ends with", id="no user"
         ),
         pytest.param(HI, [Garbled(1, "oops")], "its answer failed: .*cannot be read", id="garbled"),
-        pytest.param(HI, [Read(1, START), Read(2, PIECE)], "arguments of a tool call without the call", id="no call"),
+        pytest.param(HI, [Read(1, START), Read(2, PIECE)], "its answer has no end", id="arguments without a call"),
         pytest.param(HI, [Ended(3, Exit(1, "oops"))], r"its answer failed: .*\(exit code 1\)", id="ended"),
         pytest.param(HI, [], "its answer has no end", id="silent"),
     ],

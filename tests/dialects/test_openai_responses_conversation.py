@@ -71,6 +71,18 @@ def test_what_no_history_has_is_shown() -> None:
     assert (call["arguments"], call["status"]) == ('{"a', "incomplete")
 
 
+def test_what_was_thought_and_is_not_told_has_no_item() -> None:
+    parts = [
+        {"type": "thinking", "text": "Hm.", "signature": "c2ln"},
+        {"type": "thinking", "text": "", "signature": "c2ln"},
+        {"type": "redacted_thinking", "data": "eA=="},
+        {"type": "text", "text": "Yes."},
+    ]
+    thought, said = items_of_turn("abc", "assistant", parts)
+    assert thought == {"id": "rs_abc_0", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}
+    assert (said["id"], said["content"][0]["text"]) == ("msg_abc_1", "Yes.")
+
+
 def test_the_system_prompt_is_messages() -> None:
     shown = list(system_items("conv_1", ("A", "B")))
     assert [(each["id"], each["role"], each["content"][0]["text"]) for each in shown] == [

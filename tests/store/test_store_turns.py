@@ -28,7 +28,7 @@ from cca.model import (
     UserPart,
     UserTurn,
 )
-from cca.store.turns import Answered, Row, Status, answer_row, history, is_of_use, joined, user_rows
+from cca.store.turns import Answered, Row, Status, answer_row, history, is_of_use, joined, model_of, user_rows
 
 ANSWERED = Answered("claude-x", "end_turn", 0.5, 1.25, Usage(5, 7, 3, 2, 1), 0.0625)
 
@@ -53,7 +53,7 @@ ASSISTANT_PARTS: tuple[AssistantPart, ...] = (
 
 
 def kept(*rows: Row, status: Status = "completed") -> tuple[Turn, ...]:
-    return history((row.role, status, row.content) for row in rows)
+    return history((row.role, status, row.content, model_of(row.answer)) for row in rows)
 
 
 def message_of(*parts: Part) -> Message:
@@ -158,7 +158,14 @@ BROKEN = ['{"a": ', '{"a": 1}}', "[1]", "1", "null", '"{}"']
 @pytest.mark.parametrize(
     ("part", "content"),
     [
-        pytest.param(Thought(["H", "m"]), {"type": "thinking", "text": "Hm"}, id="a thought"),
+        pytest.param(Thought(["H", "m"]), {"type": "thinking", "text": "Hm"}, id="a thought that is not signed"),
+        pytest.param(
+            Thought(["H", "m"], "c2ln"), {"type": "thinking", "text": "Hm", "signature": "c2ln"}, id="one that is"
+        ),
+        pytest.param(
+            Thought([], "c2ln"), {"type": "thinking", "text": "", "signature": "c2ln"}, id="one that is not told"
+        ),
+        pytest.param(Thought([], redacted="eA=="), {"type": "redacted_thinking", "data": "eA=="}, id="a hidden one"),
         pytest.param(CALL, {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}, id="a call"),
         pytest.param(
             Called("t1", "f"), {"type": "tool_use", "id": "t1", "name": "f", "input": {}}, id="one without arguments"
@@ -178,13 +185,35 @@ def test_arguments_that_are_no_object_are_kept_as_they_came_and_are_not_history(
 
 
 SAID, CALLED = Text("a"), ToolUse("t1", "f", {"a": 1})
+HM, SIGNED = Thought(["Hm"], "c2ln"), Thinking("Hm", "c2ln")
+HIDDEN, REDACTED = Thought([], redacted="eA=="), RedactedThinking("eA==")
+
+
+def by_model(*parts: AssistantPart) -> AssistantTurn:
+    return AssistantTurn(parts, "claude-x")
 
 
 @pytest.mark.parametrize(
     ("parts", "status", "turns"),
     [
         pytest.param((Said(["a"]), CALL), "completed", (AssistantTurn((SAID, CALLED)),), id="all of it"),
-        pytest.param((Thought(["b"]), Said(["a"])), "completed", (AssistantTurn((SAID,)),), id="not what was thought"),
+        pytest.param((Thought(["b"]), Said(["a"])), "completed", (AssistantTurn((SAID,)),), id="no unsigned thought"),
+        pytest.param((HM, Said(["a"]), CALL), "completed", (by_model(SIGNED, SAID, CALLED),), id="what is signed"),
+        pytest.param(
+            (Thought([], "bm8="), HIDDEN, CALL),
+            "completed",
+            (by_model(Thinking("", "bm8="), REDACTED, CALLED),),
+            id="what nobody can read",
+        ),
+        pytest.param((Said(["a"]), HM, CALL), "completed", (by_model(SAID, SIGNED, CALLED),), id="in its place"),
+        pytest.param(
+            (HM, Said(["a"]), HIDDEN, Said([" "])), "completed", (by_model(SIGNED, SAID),), id="no thought at the end"
+        ),
+        pytest.param(
+            (HM, Said(["a"]), HM, CALL), "incomplete", (by_model(SIGNED, SAID),), id="nor one that led to a lost call"
+        ),
+        pytest.param((Said(["a"]), HM), "completed", (AssistantTurn((SAID,)),), id="whose it was is nothing then"),
+        pytest.param((HM, HIDDEN), "incomplete", (AssistantTurn(()),), id="nothing where there are only thoughts"),
         pytest.param((Said([" \n"]), CALL), "completed", (AssistantTurn((CALLED,)),), id="not white space"),
         pytest.param((Said(["a"]), CALL), "incomplete", (AssistantTurn((SAID,)),), id="of one cut off, not its calls"),
         pytest.param((Thought(["b"]),), "incomplete", (AssistantTurn(()),), id="nothing that can be repeated"),
@@ -247,3 +276,33 @@ A, B, C = Text("a"), Text("b"), Text("c")
 )
 def test_neighbours_are_joined(turns: tuple[Turn, ...], together: tuple[Turn, ...]) -> None:
     assert joined(turns) == together
+
+
+M, N = Thinking("m", "bQ=="), RedactedThinking("n")
+
+
+@pytest.mark.parametrize(
+    ("turns", "together"),
+    [
+        pytest.param([((M, A), "m"), ((B,), None)], AssistantTurn((M, A, B), "m"), id="said by nobody known"),
+        pytest.param([((A,), None), ((M, B), "m")], AssistantTurn((A, M, B), "m"), id="and before"),
+        pytest.param([((M, A), "m"), ((M, B), "m")], AssistantTurn((M, A, M, B), "m"), id="the same model"),
+        pytest.param([((M, A), "m"), ((N, B), "n")], AssistantTurn((A, N, B), "n"), id="the last model"),
+        pytest.param(
+            [((M, A), "m"), ((N, B), "n"), ((C,), None)],
+            AssistantTurn((A, N, B, C), "n"),
+            id="the last one that thought",
+        ),
+        pytest.param([((M, A), None), ((N, B), "n")], AssistantTurn((A, N, B), "n"), id="a thought of nobody's"),
+    ],
+)
+def test_neighbours_are_of_the_last_model_that_thought_in_them(
+    turns: list[tuple[tuple[AssistantPart, ...], str | None]], together: AssistantTurn
+) -> None:
+    """Another one's thoughts are left out: Claude Code would drop them, or all."""
+    assert joined([UserTurn((A,)), *(AssistantTurn(*turn) for turn in turns)]) == (UserTurn((A,)), together)
+
+
+def test_a_turn_alone_stays_as_it_is() -> None:
+    turns = (UserTurn((A,)), AssistantTurn((M, N, B), "m"))
+    assert joined(turns) == turns

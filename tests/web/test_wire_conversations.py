@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trio
-from claude_says import HELLO, arguments, start, stop, text, thinking, tool
+from claude_says import HELLO, arguments, redacted_thinking, start, stop, text, thinking, tool
 from test_wire_keys import bearer, desk_of
 from test_wire_stored_responses import asked, created, delete, heard, named, refused
 from trio.testing import MockClock
@@ -124,7 +124,8 @@ async def test_what_has_no_effect_in_an_item_is_named(autojump_clock: MockClock)
 
 
 async def test_calls_thoughts_and_outputs_are_items(autojump_clock: MockClock) -> None:
-    calling = (start(), thinking("Hm."), text("So:"), tool("call_1", "f"), arguments('{"a":1}'), stop("tool_use"))
+    thoughts = (thinking("Hm.", "c2ln"), thinking("", "bm8="), redacted_thinking("eA=="))
+    calling = (start(), *thoughts, text("So:"), tool("call_1", "f"), arguments('{"a":1}'), stop("tool_use"))
     function = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
     image = {"type": "input_image", "image_url": "https://example.org/a.png"}
     async with serving(*calling, parked=0) as server:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from claude_says import HELLO, MODEL, api_error, arguments, start, stop, text, thinking, tool
+from claude_says import HELLO, MODEL, api_error, arguments, redacted_thinking, start, stop, text, thinking, tool
 from trio.testing import MockClock
 from wire_harness import (
     CHAT,
@@ -27,7 +27,7 @@ from wire_harness import (
 
 from cca.backends import Exit
 from cca.errors import Unavailable
-from cca.model import AssistantTurn, Text, ToolResult, ToolUse, Turn, UserTurn
+from cca.model import AssistantTurn, RedactedThinking, Text, Thinking, ToolResult, ToolUse, Turn, UserTurn
 from cca.store.database import Database
 from cca.web import sessions
 from cca.web.sessions import AFFINITY_HEADER, SESSION_HEADER
@@ -142,7 +142,7 @@ async def test_a_turn_has_its_role_its_parts_and_what_it_came_to(autojump_clock:
     assert outcome["cost"] == pytest.approx((7 * 2 + 3 * 10) / 1e6)
 
 
-async def test_a_call_is_in_the_history_with_its_result_and_what_was_thought_is_not(
+async def test_a_call_is_in_the_history_with_its_result_and_a_thought_that_is_not_signed_is_not(
     autojump_clock: MockClock,
 ) -> None:
     call = (thinking("Hm."), tool("call_1", "f"), arguments('{"a":1}'))
@@ -164,6 +164,30 @@ async def test_a_call_is_in_the_history_with_its_result_and_what_was_thought_is_
     )
     types = [part["type"] for turn in kept for part in turn["content"]]
     assert types == ["text", "thinking", "tool_use", "tool_result", "text", "text", "text"]
+
+
+async def test_what_was_thought_goes_back_to_the_model_that_signed_it(autojump_clock: MockClock) -> None:
+    """Without it the model's API refuses the result of a call, where there is a budget for thinking."""
+    call = (thinking("Hm.", "c2ln"), redacted_thinking("eA=="), tool("call_1", "f"), arguments('{"a":1}'))
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "42"}
+    async with serving(start(), *call, stop("tool_use"), parked=0) as server:
+        await server.ask(asked("s", "One"))
+        server.backend.said = HELLO
+        await server.ask(asked("s", result))
+        await server.ask(asked("s", "Three"))
+        kept = await turns_of(server, "s")
+    thoughts = (Thinking("Hm.", "c2ln"), RedactedThinking("eA=="))
+    assert heard(server) == (
+        said(USER, "One"),
+        AssistantTurn((*thoughts, ToolUse("call_1", "f", {"a": 1})), MODEL),
+        UserTurn((ToolResult("call_1", (Text("42"),)),)),
+        said(ASSISTANT, "Hello"),
+        said(USER, "Three"),
+    )
+    assert kept[1]["content"][:2] == [
+        {"type": "thinking", "text": "Hm.", "signature": "c2ln"},
+        {"type": "redacted_thinking", "data": "eA=="},
+    ]
 
 
 async def test_the_system_prompt_stays_until_another_one_is_sent(autojump_clock: MockClock) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import trio
-from claude_says import HELLO, arguments, start, stop, text, tool
+from claude_says import HELLO, MODEL, arguments, redacted_thinking, start, stop, text, thinking, tool
 from trio.testing import MockClock
 from wire_harness import CHAT, HOST, NOW, Reply, Server, chat, get, inline, posted, raw, serving, user
 
-from cca.model import AssistantTurn, Text, ToolResult, ToolUse, UserTurn
+from cca.model import AssistantTurn, RedactedThinking, Text, Thinking, ToolResult, ToolUse, UserTurn
 from cca.store.database import open_database
 from cca.web.sessions import SESSION_HEADER
 
@@ -131,12 +131,15 @@ async def test_instructions_are_not_inherited_and_messages_of_the_developer_are(
     assert systems == [("I", "A"), ("J", "A"), ("A", "B"), ("A",)]
 
 
-async def test_a_call_is_answered_by_its_output_alone(autojump_clock: MockClock) -> None:
-    calling = (start(), tool("call_1", "f"), arguments('{"a":1}'), stop("tool_use"))
+async def test_a_call_is_answered_by_its_output_alone_and_the_model_knows_what_it_thought(
+    autojump_clock: MockClock,
+) -> None:
+    thoughts = (thinking("Hm.", "c2ln"), thinking("", "bm8="), redacted_thinking("eA=="))
+    calling = (start(), *thoughts, tool("call_1", "f"), arguments('{"a":1}'), stop("tool_use"))
     function = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
     async with serving(*calling, parked=0) as server:
         first = await created(server, "One", tools=[function])
-        [call] = first["output"]
+        [_, call] = first["output"]
         output = {"type": "function_call_output", "call_id": call["call_id"], "output": "42"}
         server.backend.said = HELLO
         await created(server, [output], previous_response_id=first["id"], tools=[function])
@@ -145,11 +148,18 @@ async def test_a_call_is_answered_by_its_output_alone(autojump_clock: MockClock)
         kept = (await server.ask(get(f"/v1/sessions/{session['id']}/turns"))).json["data"]
     expected = (
         UserTurn((Text("One"),)),
-        AssistantTurn((ToolUse("call_1", "f", {"a": 1}),)),
+        AssistantTurn(
+            (
+                *(Thinking("Hm.", "c2ln"), Thinking("", "bm8="), RedactedThinking("eA==")),
+                ToolUse("call_1", "f", {"a": 1}),
+            ),
+            MODEL,
+        ),
         UserTurn((ToolResult("call_1", (Text("42"),)),)),
     )
     assert server.backend.conversations[-1].turns == expected
-    assert [part["type"] for turn in kept for part in turn["content"]] == ["text", "tool_use", "tool_result", "text"]
+    types = [part["type"] for turn in kept for part in turn["content"]]
+    assert types == ["text", *("thinking", "thinking", "redacted_thinking"), "tool_use", "tool_result", "text"]
 
 
 @pytest.mark.parametrize("how", ["unknown", "deleted", "expired", "session deleted"])

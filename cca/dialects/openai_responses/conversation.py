@@ -56,8 +56,11 @@ def system_items(conversation: str, system: Sequence[str]) -> Iterator[Json]:
 
 
 def items_of_turn(stem: str, role: str, parts: Iterable[Json]) -> Iterator[Json]:
-    """Yield the items of a turn, whose parts are as they are kept. Their ids have ``stem`` in them."""
-    runs = groupby(parts, lambda part: part["type"] if part["type"] in _SINGLE else "message")
+    """Yield the items of a turn, whose parts are as they are kept. Their ids have ``stem`` in them.
+
+    What was thought and is not told has no item.
+    """
+    runs = groupby(filter(_is_told, parts), lambda part: part["type"] if part["type"] in _SINGLE else "message")
     for position, (kind, run) in enumerate(_one_by_one(runs)):
         place = f"{stem}_{position}"
         match kind:
@@ -70,6 +73,14 @@ def items_of_turn(stem: str, role: str, parts: Iterable[Json]) -> Iterator[Json]
                 yield {"id": f"rs_{place}", "type": "reasoning", "summary": summary}
             case _:
                 yield _message(place, role, [_content(role, part) for part in run])
+
+
+def _is_told(part: Json) -> bool:
+    match part:
+        case {"type": "redacted_thinking"} | {"type": "thinking", "text": ""}:
+            return False
+        case _:
+            return True
 
 
 _SINGLE = ("tool_use", "tool_result", "thinking")
