@@ -43,6 +43,7 @@ MODEL_KEYS = {"capabilities", "created_at", "display_name", "id", "max_input_tok
         (errors.InternalError, 500, "api_error"),
         (errors.ModelApiFailed, 500, "api_error"),
         (errors.UpstreamFailed, 502, "api_error"),
+        (errors.NotUnderstood, 502, "api_error"),
         (errors.Unavailable, 503, "overloaded_error"),
         (errors.DeadlineExceeded, 504, "timeout_error"),
         (errors.Overloaded, 529, "overloaded_error"),
