@@ -51,10 +51,13 @@ def script(conversation: Conversation) -> list[bytes]:
     batches: list[bytes] = []
     batch = b"".join(_control_requests(conversation))
     last = len(conversation.turns) - 1
+    off = _is_thinking_off(conversation)
     for position, turn in enumerate(conversation.turns):
         match turn:
             case AssistantTurn(content, model):
-                batch += frames.assistant([assistant_block(part) for part in content], model)
+                # Who does not think may not have thought: the API refuses it in the answer that is gone on from.
+                said = (part for part in content if not (off and isinstance(part, Thinking | RedactedThinking)))
+                batch += frames.assistant([assistant_block(part) for part in said], model)
             case UserTurn(content):
                 batch += frames.user(user_blocks(content), query=position == last)
                 batches.append(batch)
@@ -67,7 +70,6 @@ def script(conversation: Conversation) -> list[bytes]:
 def extra_body(conversation: Conversation) -> dict[str, Json]:
     """Return what is merged into the request to the model's API, besides what the program itself writes there."""
     sampling = conversation.sampling
-    choice = choice_of(conversation)
     strict = strict_tools(conversation)
     body: dict[str, Json] = {
         "max_tokens": sampling.max_tokens,
@@ -76,16 +78,22 @@ def extra_body(conversation: Conversation) -> dict[str, Json]:
         "top_p": sampling.top_p,
         "top_k": sampling.top_k,
         "tools": [_api_tool(tool, strict) for tool in tools_of(conversation)] or None,
-        "tool_choice": choice,
+        "tool_choice": choice_of(conversation),
         "cache_control": _mark(conversation.cache),
         "thinking": _thinking(sampling),
     }
-    if sampling.thinking is False or (choice is not None and choice["type"] in ("any", "tool")):
-        # The API takes no forced call while it thinks. Without thinking it refuses what the program asks for its sake.
+    if _is_thinking_off(conversation):
+        # Without thinking the API refuses what the program asks for its sake.
         body |= {"thinking": {"type": "disabled"}, "context_management": {"edits": []}}
     if way_of(conversation) == "api":
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema_of(conversation)}}
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _is_thinking_off(conversation: Conversation) -> bool:
+    """Whether the model is not to think, or must call a tool: the API takes no forced call while it thinks."""
+    choice = choice_of(conversation)
+    return conversation.sampling.thinking is False or (choice is not None and choice["type"] in ("any", "tool"))
 
 
 def _thinking(sampling: Sampling) -> Block | None:
@@ -188,7 +196,7 @@ def _settings(conversation: Conversation) -> dict[str, Json]:
     body = extra_body(conversation)
     if body:
         env["CLAUDE_CODE_EXTRA_BODY"] = json.dumps(body, separators=(",", ":"))
-    if marks.kept(conversation):
+    if marks.count(conversation):
         # With the program's own there would be more than the client sent, and than the API takes.
         env["DISABLE_PROMPT_CACHING"] = "1"
     if env:

@@ -1,5 +1,6 @@
 """What the Messages API refuses, so that a request which only a mock would take is found."""
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -198,6 +199,34 @@ def _thought_before_its_call(body: Json) -> str | None:
     return None
 
 
+def _thoughts(body: Json) -> str | None:
+    """Find a thought that the API does not know again, or that led to nothing."""
+    for at, turn in enumerate(body["messages"]):
+        blocks = blocks_of(turn) if turn["role"] == "assistant" else []
+        for number, block in enumerate(blocks):
+            if block["type"] == "thinking" and not _is_signature(block["signature"]):
+                return f"messages.{at}.content.{number}: Invalid `signature` in `thinking` block"
+        if blocks and blocks[-1]["type"] in _THOUGHTS:
+            return f"messages.{at}: The final block in an assistant message cannot be `thinking`."
+    return None
+
+
+def _thoughts_of_who_does_not_think(body: Json) -> str | None:
+    last = next((turn for turn in reversed(body["messages"]) if turn["role"] == "assistant"), None)
+    if last is None or (body.get("thinking") or {}).get("type") != "disabled":
+        return None
+    if any(block["type"] in _THOUGHTS for block in blocks_of(last)):
+        return "When thinking is disabled, an `assistant` message in the final position cannot contain `thinking`."
+    return None
+
+
+def _is_signature(given: str) -> bool:
+    try:
+        return bool(b64decode(given, validate=True))
+    except ValueError:
+        return False
+
+
 def _forced_while_thinking(body: Json) -> str | None:
     forced = (body.get("tool_choice") or {}).get("type") in {"any", "tool"}
     if forced and _thinks(body):
@@ -265,6 +294,8 @@ CHECKS: tuple[Check, ...] = (
     _thinking,
     _sampling,
     _thought_before_its_call,
+    _thoughts,
+    _thoughts_of_who_does_not_think,
     _citing_in_a_form,
     _forced_while_thinking,
     _clearing_no_thinking,

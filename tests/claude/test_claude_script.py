@@ -188,6 +188,19 @@ def test_what_was_thought_goes_in_with_the_id_of_the_model_that_thought_it() -> 
     }
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param({"sampling": Sampling(thinking=False)}, id="it is not to think"),
+        pytest.param({"tools": (TOOL,), "tool_choice": ToolChoice("any")}, id="it must call"),
+    ],
+)
+def test_what_was_thought_stays_away_from_a_model_that_does_not_think_now(others: dict[str, Any]) -> None:
+    answer = AssistantTurn((Thinking("Hm", "c2ln"), Text("Yes."), RedactedThinking("eA==")), "claude-haiku-4-5")
+    [_, [frame, _]] = batches(Conversation("haiku", (user("?"), answer, user("!")), **others))
+    assert frame["message"]["content"] == [{"type": "text", "text": "Yes."}]
+
+
 def settings_of(conversation: Conversation) -> Any:
     [[_, settings, _]] = batches(conversation)
     return settings["request"]["settings"]
@@ -269,7 +282,9 @@ def test_one_mark_alone_takes_the_programs_own_away() -> None:
 
 
 def test_marks_that_the_programs_own_stand_for_are_left_to_it() -> None:
-    conversation = Conversation("haiku", (UserTurn((Text("a", CacheMark()),)),), ("Be brief.",), system_marks=2)
+    conversation = Conversation(
+        "haiku", (UserTurn((Text("a", CacheMark()),)),), ("Be brief.",), system_marks=(CacheMark(), CacheMark())
+    )
     [[_, settings, frame]] = batches(conversation)
     assert settings["request"]["settings"] == {"model": "haiku"}
     assert frame["message"]["content"] == [{"type": "text", "text": "a"}]

@@ -84,8 +84,8 @@ def looking(answer: Sequence[AssistantPart], model: str | None, **others: Any) -
 
 @pytest.mark.parametrize(
     "sampling",
-    [Sampling(), Sampling(thinking=True, thinking_budget=1024, max_tokens=2000), Sampling(thinking=False)],
-    ids=["as it comes", "a budget", "none"],
+    [Sampling(), Sampling(thinking=True, thinking_budget=1024, max_tokens=2000)],
+    ids=["as it comes", "a budget"],
 )
 @pytest.mark.parametrize("name", [MODEL, "sonnet", f"{MODEL}[1m]"])
 async def test_what_the_model_thought_goes_back_to_it(sampling: Sampling, name: str) -> None:
@@ -105,6 +105,21 @@ async def test_what_another_model_thought_or_nobody_knows_which_is_dropped(model
         [{"type": "text", "text": "b"}],
         [CALL],
     ]
+
+
+async def test_a_thought_may_be_of_a_model_by_its_name_with_a_date() -> None:
+    """By the name that its API has for it in answers."""
+    request = await request_for(looking(THOUGHTS, f"{MODEL}-20261001"))
+    assert [content[:3] for role, content in turns(request) if role == "assistant"] == [ARRIVED, ARRIVED]
+
+
+async def test_thoughts_that_the_api_does_not_know_again_are_left_out_when_it_is_asked_once_more() -> None:
+    """As those are before which something was changed, or that came from an API that is not there any more."""
+    events, _, requests = await converse(looking((Thinking("Hm.", "not signed"),), MODEL))
+    assert isinstance(events[-1], Finished)
+    first, second = ([content for role, content in turns(each) if role == "assistant"] for each in requests)
+    assert "not signed" in str(first)
+    assert second == [[{"type": "text", "text": "b"}], [CALL]]
 
 
 async def test_an_answer_of_nothing_but_thinking_is_dropped_so_it_must_not_be_sent() -> None:

@@ -13,6 +13,7 @@ RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "ok"}
 FAILED = {**RESULT, "is_error": True}
 
 THOUGHT = {"type": "thinking", "thinking": "Hm", "signature": "c2ln"}
+SAID = {"type": "text", "text": "x"}
 BUDGET: Any = {"max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}}
 
 PIECES = {"type": "content", "content": [{"type": "text", "text": "x"}]}
@@ -41,6 +42,7 @@ def body(*turns: Any, **others: Any) -> dict[str, Any]:
         body("hi", [THOUGHT, CALL], [RESULT], tools=[TOOL], **BUDGET),
         body("hi", [{"type": "redacted_thinking", "data": "eA=="}, CALL], [RESULT], tools=[TOOL], **BUDGET),
         body("hi", "said", "go on", **BUDGET),
+        body("hi", [THOUGHT, SAID], "so?", "said", "go on", thinking={"type": "disabled"}),
         body("hi", [CALL], [RESULT], tools=[TOOL], thinking={"type": "adaptive"}),
         body([DOCUMENT, SEARCH_RESULT]),
         body([{"type": "document", "source": {"type": "text"}}], output_config={"format": {"type": "json_schema"}}),
@@ -100,6 +102,10 @@ def test_accepted(accepted: dict[str, Any]) -> None:
         (body("hi", top_k=-1), 400, "top_k"),
         (body("hi", top_k=1.5), 400, "top_k"),
         (body("hi", [CALL], [RESULT], tools=[TOOL], **BUDGET), 400, "Expected `thinking`"),
+        (body("hi", [{**THOUGHT, "signature": "no"}, SAID], "so?"), 400, "messages.1.content.0: Invalid `signature`"),
+        (body("hi", [{**THOUGHT, "signature": "?"}, SAID], "so?"), 400, "messages.1.content.0: Invalid `signature`"),
+        (body("hi", [SAID, THOUGHT], "so?"), 400, "messages.1: The final block"),
+        (body("hi", [THOUGHT, CALL], [RESULT], tools=[TOOL], thinking={"type": "disabled"}), 400, "is disabled"),
         (body([DOCUMENT], output_config={"format": {"type": "json_schema"}}), 400, "citations"),
         (body("hi", [CALL], [RESULT]), 400, "must define tools"),
         (body("hi", [CALL], [RESULT], tools=[]), 400, "must define tools"),
