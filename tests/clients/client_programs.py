@@ -17,6 +17,9 @@ HERE = Path(__file__).parent
 SECONDS = 180.0
 """For a program. The slowest takes 20 with a machine of two cores for itself."""
 
+HEARTBEAT = 0.1
+"""Seconds for CCA_HEARTBEAT. No Claude Code starts in less, so that each message streamed begins with pings."""
+
 INSTALLED = "CCA_CLIENTS"
 
 QUIET = {

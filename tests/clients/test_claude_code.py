@@ -4,6 +4,7 @@ It is run as its user runs it, with its own prompt and tools. The scripted model
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 from attrs import frozen
-from client_programs import HERE, Ended, run
+from client_programs import HEARTBEAT, HERE, Ended, run
 from live_cli import asked, program, unmarked
 from live_inside import Inside, open_inside
 from live_server import serving
@@ -22,6 +23,8 @@ from cca.model import Json
 pytestmark = [pytest.mark.live, pytest.mark.clients]
 
 WEATHER: Json = {"command": sys.executable, "args": [str(HERE / "weather_mcp.py")]}
+
+SLOW = "[[delay 200ms]] [[thinking a b]] Count from 1 to 3"
 
 SEES_ALL_TOOLS = {"ENABLE_TOOL_SEARCH": "false"}
 """Else it sends most of its tools only once the model has searched for them."""
@@ -64,7 +67,7 @@ def claude(home: Path, address: str, *arguments: str, key: str = "any", **enviro
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with open_inside() as server:
+    async with open_inside(heartbeat=HEARTBEAT) as server:
         yield Desk(tmp_path, server)
 
 
@@ -114,25 +117,43 @@ async def test_the_model_is_asked_what_claude_code_asks(desk: Desk) -> None:
         assert through[field] == plain[field], field
 
 
-async def test_it_goes_on_from_what_was_said(desk: Desk) -> None:
-    await desk.ask("Reply with exactly: My name is Ada.")
+async def test_it_goes_on_from_what_was_thought_and_said(desk: Desk) -> None:
+    question = "[[thinking so be it]] Reply with exactly: My name is Ada."
+    heard = said_by_the_assistant(await desk.ask("--output-format=stream-json", "--verbose", question))
     ended = await desk.ask("--continue", "Count from 1 to 3")
     assert ended.output == "1, 2, 3\n"
     *_, (asking, said), (answering, answer), (_, last) = turns(desk.requests()[-1])
-    assert (asking, said[-1]["text"]) == ("user", "Reply with exactly: My name is Ada.")
-    assert (answering, answer) == ("assistant", [{"type": "text", "text": "My name is Ada."}])
+    assert (asking, said[-1]["text"]) == ("user", question)
+    assert (answering, answer) == ("assistant", heard)
+    assert answer[0]["signature"]
+    assert answer[1:] == [{"type": "text", "text": "My name is Ada."}]
     assert last == [{"type": "text", "text": "Count from 1 to 3"}]
+
+
+def said_by_the_assistant(ended: Ended) -> list[Json]:
+    messages = [line["message"] for line in map(json.loads, ended.output.splitlines()) if line["type"] == "assistant"]
+    return [block for message in messages for block in message["content"]]
 
 
 async def test_it_hears_a_stream_as_it_comes(desk: Desk) -> None:
     stream = ("--output-format", "stream-json", "--verbose", "--include-partial-messages")
-    ended = await desk.ask(*stream, "[[thinking a b]] Count from 1 to 3")
+    ended = await desk.ask(*stream, SLOW)
     events = [line["event"] for line in map(json.loads, ended.output.splitlines()) if line["type"] == "stream_event"]
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert [delta["text"] for delta in deltas if delta["type"] == "text_delta"] == ["1,", " 2,", " 3"]
     assert events[0]["type"] == "message_start"
     assert events[-1]["type"] == "message_stop"
     assert told(ended)["usage"]["output_tokens"] == 5
+
+
+async def test_what_it_hears_is_full_of_pings(desk: Desk) -> None:
+    """Claude Code does not tell of them. Whoever asks the same sees them, before the message begins and in it."""
+    said = {"model": "haiku", "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": SLOW}]}
+    heard = (await desk.server.chat(said, path="/v1/messages")).decode()
+    kinds = re.findall(r"^event: (\w+)", heard, re.MULTILINE)
+    begun = kinds.index("message_start")
+    assert set(kinds[:begun]) == {"ping"}
+    assert "ping" in kinds[begun:]
 
 
 async def test_it_runs_its_own_tools(desk: Desk) -> None:

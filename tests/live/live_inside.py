@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import trio
 from attrs import define, field, frozen
@@ -100,8 +101,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def open_inside() -> AsyncIterator[Inside]:
-    """Own a server on a port of its own. Its end is immediate."""
+async def open_inside(**given: Any) -> AsyncIterator[Inside]:
+    """Own a server on a port of its own, with settings that are ``given``. Its end is immediate."""
     with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as state:
         home = Path(place)
         machine = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": place}
@@ -113,7 +114,7 @@ async def open_inside() -> AsyncIterator[Inside]:
                 trio.open_nursery() as nursery,
             ):
                 backend = Watched(live)
-                settings = Settings(port=0, processes=300)
+                settings = Settings(port=0, processes=300, **given)
                 announced, addresses = trio.open_memory_channel[str](1)
                 service = Service(settings, backend, database)
                 nursery.start_soon(run_server, service_app(service), settings, announced.send_nowait)
