@@ -8,14 +8,15 @@ what is kept                                  before the client is told of the e
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import trio
 from attrs import evolve, field, frozen
 
+from cca.aside import aside
 from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.dialects.pairing import check_pairs
 from cca.errors import CcaError
@@ -30,6 +31,8 @@ from cca.store import stored
 from cca.store.sessions import Name
 from cca.tally import Tally
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 KEEP_TIMEOUT = 10.0
@@ -38,13 +41,17 @@ KEEP_TIMEOUT = 10.0
 
 @frozen
 class Request:
-    """Who asks for what, through which dialect. ``stamp`` is the answer's; ``session`` is the one that it names."""
+    """Who asks for what, in how many bytes, through which dialect.
+
+    ``stamp`` is the answer's; ``session`` is the one that the request names.
+    """
 
     id: str
     principal: Principal
     dialect: Dialect
     ask: Ask
     stamp: Stamp
+    size: int
     session: str | None = None
 
 
@@ -129,12 +136,7 @@ async def _converse(
     answer: Answer,
     after: AsyncExitStack,
 ) -> None:
-    choices = [
-        Asked(_continued(request, conversation, session), session, tally)
-        for conversation, session, tally in zip(request.ask.conversations, sessions, tallies, strict=True)
-    ]
-    for asked in choices:
-        check_pairs(asked.conversation.turns, request.ask.results)
+    choices = await aside(_size(request, sessions), _choices, request, sessions, tallies)
     principal = request.principal
     with service.limiter.admit(principal.key_id, principal.limits, sum(each.tokens for each in choices)) as grant:
 
@@ -150,6 +152,21 @@ async def _converse(
             await answer.of(all_choices)
         finally:
             _charge(grant, tallies, complete=True)
+
+
+def _choices(request: Request, sessions: Sequence[OpenSession | None], tallies: Sequence[Tally]) -> list[Asked]:
+    choices = [
+        Asked(_continued(request, conversation, session), session, tally)
+        for conversation, session, tally in zip(request.ask.conversations, sessions, tallies, strict=True)
+    ]
+    for asked in choices:
+        check_pairs(asked.conversation.turns, request.ask.results)
+    return choices
+
+
+def _size(request: Request, sessions: Iterable[OpenSession | None]) -> int:
+    """Return how many bytes the model is to hear, about."""
+    return request.size + sum(session.size for session in sessions if session is not None)
 
 
 async def _choose(
@@ -181,10 +198,20 @@ def _session(service: Service, request: Request) -> AbstractAsyncContextManager[
     return nullcontext(sessions.new(owner, keep=keep) if keep or keeping.store else None)
 
 
-async def heard(service: Service, request: Request) -> list[Conversation]:
-    """Return what the model is to hear of ``request``, once it is its turn. Nothing of it is asked or kept."""
+async def of_heard(service: Service, request: Request, function: Callable[[Conversation], T]) -> T:
+    """Return what a function makes of the conversation that the model is to hear of ``request``, once it is its turn.
+
+    Nothing of it is asked or kept. Raise what asking would.
+    """
+    [sent] = request.ask.conversations
     async with _session(service, request) as session:
-        return [_continued(request, conversation, session) for conversation in request.ask.conversations]
+
+        def of_all() -> T:
+            conversation = _continued(request, sent, session)
+            check_pairs(conversation.turns, request.ask.results)
+            return function(conversation)
+
+        return await aside(_size(request, [session]), of_all)
 
 
 def _continued(request: Request, sent: Conversation, session: OpenSession | None) -> Conversation:

@@ -37,7 +37,7 @@ class OpenSession:
 
     A new one may have a ``beginning``. What is ``only_stored`` is kept when an answer is stored with it, and else
     not: nobody could go on from it, or has asked for it. The system prompt of a request stands in the place of the
-    one before, or ``adds`` to it.
+    one before, or ``adds`` to it. ``size`` is of the history, in bytes.
     """
 
     name: Name
@@ -50,6 +50,7 @@ class OpenSession:
     only_stored: bool = False
     lone: bool = False
     beginning: Beginning | None = None
+    size: int = 0
     _sent: Conversation | None = field(default=None, init=False)
     _kept: bool = field(default=False, init=False)
 
@@ -138,17 +139,24 @@ class Sessions:
         try:
             await turn.acquire()
             held.callback(turn.release)
-            found = await self.database.read(
-                lambda connection: sessions.load(connection, name, self.now(), self.most_bytes)
-            )
-            session, history = found or (None, ())
-            system = () if session is None else session.system
-            yield OpenSession(name, session, history, self, held.close, system)
+            yield await self._read(name, held.close)
         finally:
             held.close()
             # By now the name may have another one: this was released when the exchange was kept.
             if turn.value and self._writers.get(name) is turn:
                 del self._writers[name]
+
+    async def _read(self, name: Name, release: Callable[[], None]) -> OpenSession:
+        found = await self.database.read(partial(self._load, name))
+        session, history, size = found or (None, (), 0)
+        system = () if session is None else session.system
+        return OpenSession(name, session, history, self, release, system, size=size)
+
+    def _load(
+        self, name: Name, connection: Connection, turns: int = sessions.MOST_TURNS
+    ) -> tuple[Session, tuple[Turn, ...], int] | None:
+        found = sessions.load(connection, name, self.now(), self.most_bytes, turns)
+        return None if found is None else (*found, sessions.size_of(connection, found[0], turns))
 
     def _busy(self, name: Name) -> Conflict:
         return Conflict(
@@ -202,12 +210,10 @@ class Sessions:
         yield await self._branch(found, keep=keep)
 
     async def _branch(self, found: Stored, *, keep: bool) -> OpenSession:
-        loaded = await self.database.read(
-            lambda connection: sessions.load(connection, found.name, self.now(), self.most_bytes, found.turns)
-        )
+        loaded = await self.database.read(partial(self._load, found.name, turns=found.turns))
         if loaded is None or loaded[0].number != found.session:
             raise _not_found(found.id)
-        session, history = loaded
+        session, history, size = loaded
         return OpenSession(
             self._new_name(found.name.owner),
             None,
@@ -219,6 +225,7 @@ class Sessions:
             only_stored=not keep,
             lone=not keep,
             beginning=Beginning(session, found.turns),
+            size=size,
         )
 
     def _is_written(self, name: Name) -> bool:

@@ -1,6 +1,8 @@
 """About how many tokens a conversation is: what a limit sets aside, and what is told before anybody has counted."""
 
 import base64
+import time
+from contextlib import suppress
 from math import ceil
 
 import pytest
@@ -8,6 +10,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cca.dialects.pairing import check_pairs
+from cca.errors import BadRequest
 from cca.estimate import (
     BYTES_PER_TOKEN,
     IMAGE_TOKENS,
@@ -25,6 +29,7 @@ from cca.model import (
     Conversation,
     Document,
     Image,
+    Json,
     RedactedThinking,
     Sampling,
     SearchResult,
@@ -37,6 +42,7 @@ from cca.model import (
     UserPart,
     UserTurn,
 )
+from cca.pictures import MOST_SEGMENTS
 from test_pictures import encoded, gif, jpeg, pdf, png
 
 TEN = "x" * 10 * BYTES_PER_TOKEN
@@ -190,3 +196,52 @@ def test_it_grows_with_whatever_is_added(
     assert before < input_tokens(evolve(conversation, system=(*conversation.system, text + "four")))
     more = input_tokens(evolve(conversation, turns=(*conversation.turns, UserTurn((part,)))))
     assert more <= input_tokens(evolve(conversation, turns=(*conversation.turns, UserTurn((part, part)))))
+
+
+def calls(each: int, rounds: int) -> tuple[Turn, ...]:
+    """Return calls and their results, as many of ``each`` as are made at once, in so many rounds."""
+    made: list[Turn] = [UserTurn((Text("x"),))]
+    for number in range(rounds):
+        ids = [f"{number}_{call}" for call in range(each)]
+        made.append(AssistantTurn(tuple(ToolUse(name, "f", {}) for name in ids)))
+        made.append(UserTurn(tuple(ToolResult(name, (Text("x"),)) for name in ids)))
+    return tuple(made)
+
+
+def in_depth(levels: int) -> Json:
+    value: Json = "x"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+FILLED = picture(b"\xff\xd8" + b"\xff" * 520)
+SEGMENTS = picture(b"\xff\xd8" + b"\xff\xe0\0\2" * MOST_SEGMENTS)
+MARKS = Document(data=encoded(b"%PDF-" + b"/Type/Page" * 1_400_000))
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        pytest.param((UserTurn((FILLED,) * 28_000),), id="pictures of fill bytes"),
+        pytest.param((UserTurn((SEGMENTS,) * 50_000),), id="pictures of segments"),
+        pytest.param((UserTurn((MARKS,)),), id="a PDF of page marks"),
+        pytest.param((UserTurn((Document(data=encoded(b"%PDF-" + b"/Type" * 2_800_000)),)),), id="of half of them"),
+        pytest.param(calls(1, 45_000), id="calls in turns"),
+        pytest.param(calls(90_000, 1), id="calls at once"),
+        pytest.param((AssistantTurn((ToolUse("c", "f", {"a": [{"b": 1}] * 2_000_000}),)),), id="a large call"),
+        pytest.param((AssistantTurn((ToolUse("c", "f", in_depth(1000)),) * 2000),), id="deep calls"),
+        pytest.param((UserTurn((Text("x" * 20_000_000),)),), id="a text"),
+        pytest.param((UserTurn((Text("ж"),) * 400_000),), id="texts"),
+        pytest.param((UserTurn((Document(pieces=(Text("x"),) * 400_000),)),), id="pieces"),
+        pytest.param((UserTurn((SearchResult("s", "t", (Text("x"),) * 400_000),)),), id="what was found"),
+    ],
+)
+def test_whatever_a_request_may_have_is_counted_in_time(turns: tuple[Turn, ...]) -> None:
+    """Of the processor's time: most take half a second, and thrice that while coverage is measured."""
+    conversation = Conversation("opus", turns)
+    began = time.process_time()
+    with suppress(BadRequest):
+        check_pairs(turns, {})
+    assert input_tokens(conversation) < 100_000_000
+    assert time.process_time() - began < 15

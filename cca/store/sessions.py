@@ -108,10 +108,7 @@ def load(
     session = find(connection, name, now)
     if session is None:
         return None
-    query = "SELECT sum(pieces) FROM turn WHERE session = ? AND position < ?"
-    [pieces] = connection.execute(query, [session.number, turns]).fetchone()
-    [page_size] = connection.execute("PRAGMA page_size").fetchone()
-    if (pieces or 0) * page_size > most_bytes:
+    if size_of(connection, session, turns) > most_bytes:
         raise TooLarge(
             f"The session {session.id} has grown to more than the {most_bytes} bytes that a request may have. Begin "
             "another one, or fork it with fewer turns; or raise CCA_BODY_LIMIT.",
@@ -125,6 +122,14 @@ def load(
     return session, history(
         (role, status, whole(row[-1] for row in pieces), model_of(answer)) for (_, role, status, answer), pieces in rows
     )
+
+
+def size_of(connection: sqlite3.Connection, session: Session, turns: int = MOST_TURNS) -> int:
+    """Return how many bytes the first ``turns`` of a session take in the file."""
+    query = "SELECT sum(pieces) FROM turn WHERE session = ? AND position < ?"
+    [pieces] = connection.execute(query, [session.number, turns]).fetchone()
+    [page_size] = connection.execute("PRAGMA page_size").fetchone()
+    return int((pieces or 0) * page_size)
 
 
 def begin(

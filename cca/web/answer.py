@@ -80,11 +80,11 @@ async def read_request(service: Service, dialect: Dialect, bound: Bounding) -> R
         check_media_type(request.mimetype)
     named = named_session()
     terms = Terms(service.catalogue, service.settings.choices, _version(), continues=named is not None)
-    ask = await _ask(dialect, service, terms, bound)
+    ask, size = await _ask(dialect, service, terms, bound)
     if is_affinity():
         ask = evolve(ask, ignored=(*ask.ignored, SESSION_HEADER))
     stamp = evolve(service.stamp(), request_id=g.request_id)
-    return Request(g.request_id, g.principal, dialect, ask, stamp, _session(named, ask))
+    return Request(g.request_id, g.principal, dialect, ask, stamp, size, _session(named, ask))
 
 
 def _session(named: str | None, ask: Ask) -> str | None:
@@ -155,7 +155,7 @@ class Arriving:
         return told
 
 
-async def _ask(dialect: Dialect, service: Service, terms: Terms, bound: Bounding) -> Ask:
+async def _ask(dialect: Dialect, service: Service, terms: Terms, bound: Bounding) -> tuple[Ask, int]:
     with bound() as end:
         body = await read_body()
         given = await aside(len(body), decode_json, body)
@@ -163,7 +163,7 @@ async def _ask(dialect: Dialect, service: Service, terms: Terms, bound: Bounding
         ask = await aside(len(body) + referred, dialect.decode, given, terms)
     if end.cancelled_caught:
         raise end.error
-    return ask
+    return ask, len(body) + referred
 
 
 def _version() -> str | None:

@@ -12,9 +12,8 @@ from cca.dialects.anthropic_messages.request import decode_count
 from cca.dialects.contract import Ask, Dialect, Terms
 from cca.dialects.openai_responses import OPENAI_RESPONSES
 from cca.dialects.openai_responses.resource import input_tokens
-from cca.dialects.pairing import check_pairs
 from cca.model import Conversation, Json
-from cca.request import heard
+from cca.request import of_heard
 from cca.service import Service
 from cca.web.answer import ignored, read_request
 from cca.web.body import as_json
@@ -52,11 +51,10 @@ async def _count(
     bound = partial(ending.bound, g.principal.key_id)
     asked = await read_request(service, dialect, bound)
     with bound() as end:
-        (conversation,) = await heard(service, asked)
+        count = await of_heard(service, asked, counted)
     if end.cancelled_caught:
         raise end.error
-    check_pairs(conversation.turns, asked.ask.results)
-    response = as_json(counted(conversation))
+    response = as_json(count)
     response.headers[ESTIMATE_HEADER] = estimate.HOW
     response.headers.update(ignored(asked.ask.ignored))
     return response
