@@ -185,26 +185,28 @@ async def _choose(
         await hold(talk, service.deadlines, choice, settle)
 
 
-def _session(service: Service, request: Request) -> AbstractAsyncContextManager[OpenSession | None]:
-    """Return what owns the session that a choice is kept in, if it is in one."""
+def _session(
+    service: Service, request: Request, *, write: bool = True
+) -> AbstractAsyncContextManager[OpenSession | None]:
+    """Return what owns the session that a choice is kept in, if it is in one, or only reads what is in it by now."""
     sessions, keep = service.sessions, service.settings.keep
     owner, keeping = request.principal.owner, request.ask.keeping
     if keeping.session is not None:
-        return sessions.conversation(Name(owner, keeping.session))
+        return sessions.conversation(Name(owner, keeping.session), write=write)
     if request.session is not None:
-        return sessions.open(Name(owner, request.session))
+        return sessions.open(Name(owner, request.session), write=write)
     if keeping.previous is not None:
-        return sessions.going_on(owner, keeping.previous, keep=keep, store=keeping.store)
+        return sessions.going_on(owner, keeping.previous, keep=keep, store=keeping.store and write)
     return nullcontext(sessions.new(owner, keep=keep) if keep or keeping.store else None)
 
 
 async def of_heard(service: Service, request: Request, function: Callable[[Conversation], T]) -> T:
-    """Return what a function makes of the conversation that the model is to hear of ``request``, once it is its turn.
+    """Return what a function makes of the conversation that the model would hear of ``request`` by now.
 
-    Nothing of it is asked or kept. Raise what asking would.
+    Nothing of it is asked or kept, and no answer that is under way is waited for. Raise what asking would.
     """
     [sent] = request.ask.conversations
-    async with _session(service, request) as session:
+    async with _session(service, request, write=False) as session:
 
         def of_all() -> T:
             conversation = _continued(request, sent, session)

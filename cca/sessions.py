@@ -124,12 +124,15 @@ class Sessions:
     _writers: dict[Name, trio.Semaphore] = field(factory=dict, init=False)
 
     @asynccontextmanager
-    async def open(self, name: Name) -> AsyncIterator[OpenSession]:
-        """Own the next exchange of a session, after those that came before.
+    async def open(self, name: Name, *, write: bool = True) -> AsyncIterator[OpenSession]:
+        """Own the next exchange of a session, after those that came before. Who is not to ``write`` waits for nobody.
 
         Raise ``Conflict`` when too many wait, ``TooLarge`` for a history that is, ``Unavailable`` when the database
         cannot be read.
         """
+        if not write:
+            yield await self._read(name, lambda: None)
+            return
         # Not a lock: the task of a choice lets the next writer go on, and the request's took its turn.
         turn = self._writers.get(name) or trio.Semaphore(1, max_value=1)
         if not turn.value and turn.statistics().tasks_waiting >= self.queue:
@@ -172,9 +175,9 @@ class Sessions:
         return frozenset(self._writers)
 
     @asynccontextmanager
-    async def conversation(self, name: Name) -> AsyncIterator[OpenSession]:
+    async def conversation(self, name: Name, *, write: bool = True) -> AsyncIterator[OpenSession]:
         """Own the next exchange of a session that is there, as ``open`` does. Raise ``NotFound`` for any other."""
-        async with self.open(name) as session:
+        async with self.open(name, write=write) as session:
             if session.session is None:
                 raise no_conversation(name, "conversation")
             session.adds = True

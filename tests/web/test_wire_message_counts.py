@@ -3,16 +3,20 @@
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from claude_says import HELLO
 from messages_wire import COUNT, NEW, OLD, body, counted, error, post, said, user
 from trio.testing import MockClock
-from wire_harness import get, serving
+from wire_harness import FakeBackend, get, serving
 
 from cca.estimate import HOW, IMAGE_TOKENS, PAGE_TOKENS, START_TOKENS, TOOLS_TOKENS, TURN_TOKENS
 from cca.limits.policy import Limits
 
 NOTHING = START_TOKENS + TURN_TOKENS
 """What one message is before it says anything."""
+
+RESPONSES_COUNT = "/v1/responses/input_tokens"
 
 FORTY = "x" * 40
 """Ten tokens."""
@@ -96,5 +100,33 @@ async def test_a_thread_is_not_counted(autojump_clock: MockClock) -> None:
 
 async def test_a_response_s_count_says_how_it_is_made_too(autojump_clock: MockClock) -> None:
     async with serving() as server:
-        reply = await server.ask(post({"input": FORTY}, path="/v1/responses/input_tokens"))
+        reply = await server.ask(post({"input": FORTY}, path=RESPONSES_COUNT))
     assert (reply.json["input_tokens"], reply.headers["x-cca-estimate"]) == (NOTHING + 10, HOW)
+
+
+SLOW = ((100.0, *HELLO), (100.0, *HELLO))
+"""Two answers that take their time."""
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "headers"),
+    [
+        pytest.param(COUNT, counted(user(FORTY)), ["x-session-id: walk"], id="a message"),
+        pytest.param(RESPONSES_COUNT, {"input": FORTY}, ["x-session-id: walk"], id="a response"),
+        pytest.param(RESPONSES_COUNT, {"input": FORTY, "conversation": "walk"}, [], id="one in a conversation"),
+    ],
+)
+async def test_a_count_waits_for_no_answer_of_its_session(
+    path: str, given: Any, headers: list[str], autojump_clock: MockClock
+) -> None:
+    """It is of what is there by now, and takes no place among those that wait."""
+    async with serving(backend=FakeBackend(each=(HELLO, *SLOW)), session_queue=1, processes=4) as server:
+        await server.ask(post(body(user(FORTY)), "x-session-id: walk"))
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(server.ask, post(body(user(FORTY)), "x-session-id: walk"))
+                await trio.testing.wait_all_tasks_blocked()
+            began = trio.current_time()
+            reply = await server.ask(post(given, *headers, path=path))
+            assert trio.current_time() == began
+    assert reply.json["input_tokens"] == NOTHING + 2 * TURN_TOKENS + 22
