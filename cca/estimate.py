@@ -23,7 +23,7 @@ from cca.model import (
     ToolUse,
     UserPart,
 )
-from cca.pictures import pages_of, size_of
+from cca.pictures import MOST_PAGES, pages_of, size_of
 
 HOW = (
     "four bytes of text a token; a picture by its width and height, a PDF by its pages; "
@@ -65,7 +65,10 @@ def estimated_tokens(conversation: Conversation) -> int:
 
 
 def input_tokens(conversation: Conversation) -> int:
-    """Return about how many tokens go in: never fewer for more of anything."""
+    """Return about how many tokens go in: never fewer for more parts.
+
+    A picture of more pixels may be fewer, as the model sees one that is too long made smaller in both directions.
+    """
     texts = [*conversation.system]
     if conversation.output_schema is not None:
         texts.append(_text(conversation.output_schema))
@@ -131,7 +134,8 @@ def _document(document: Document) -> Iterator[str | int]:
             yield from _parts(pieces)
         case Document(data=str(data)):
             # Three bytes are four characters of base64.
-            yield (pages_of(data) or max(1, len(data) * 3 // 4 // PAGE_BYTES)) * PAGE_TOKENS
+            pages = pages_of(data) or max(1, len(data) * 3 // 4 // PAGE_BYTES)
+            yield min(pages, MOST_PAGES) * PAGE_TOKENS
         case _:
             # What is at an address is a page at least.
             yield PAGE_TOKENS

@@ -42,7 +42,7 @@ from cca.model import (
     UserPart,
     UserTurn,
 )
-from cca.pictures import MOST_SEGMENTS
+from cca.pictures import MOST_PAGES, MOST_SEGMENTS
 from test_pictures import encoded, gif, jpeg, pdf, png
 
 TEN = "x" * 10 * BYTES_PER_TOKEN
@@ -50,6 +50,9 @@ TEN = "x" * 10 * BYTES_PER_TOKEN
 
 SCAN = Document("application/pdf", data="A" * (7 * PAGE_BYTES * 4 // 3 + 100))
 """Base64 of seven pages that nobody can count."""
+
+
+ENDLESS = Document("application/pdf", data="A" * ((MOST_PAGES + 1) * PAGE_BYTES * 4 // 3))
 
 
 def picture(content: bytes) -> Image:
@@ -76,6 +79,7 @@ ANYWHERE = Image(url="https://x")
         pytest.param((UserTurn((Document(data=TEN),)),), PAGE_TOKENS, id="a small PDF, as a page"),
         pytest.param((UserTurn((SCAN,)),), 7 * PAGE_TOKENS, id="a PDF, by its size"),
         pytest.param((UserTurn((Document(data=encoded(pdf(3))),)),), 3 * PAGE_TOKENS, id="a PDF, by its pages"),
+        pytest.param((UserTurn((ENDLESS,)),), MOST_PAGES * PAGE_TOKENS, id="a PDF of more pages than there may be"),
         pytest.param((UserTurn((Document(url="https://x"),)),), PAGE_TOKENS, id="a document that is elsewhere"),
         pytest.param((UserTurn((SearchResult(TEN, TEN, (Text(TEN),)),)),), 30, id="a search result"),
         pytest.param((AssistantTurn((ToolUse("t", "f" * 30, {"a": "bc"}),)),), 10, id="a call"),
@@ -112,6 +116,8 @@ def test_the_system_prompt_the_tools_and_what_may_come_out_count_too() -> None:
         pytest.param(jpeg(1092, 1092), 1521, id="a square"),
         pytest.param(png(2576, 1456), 4784, id="the largest"),
         pytest.param(png(5152, 1456), 2392, id="too long"),
+        pytest.param(png(2576, 100), 368, id="just not too long"),
+        pytest.param(png(5152, 100), 184, id="fewer, for more pixels"),
         pytest.param(png(2576, 2576), MOST_PATCHES, id="too large"),
         pytest.param(png(60_000, 60_000), MOST_PATCHES, id="enormous"),
         pytest.param(png(60_000, 1), 92, id="a line"),
@@ -184,7 +190,7 @@ CONVERSATIONS = st.builds(
 
 
 @given(CONVERSATIONS, TURNS, PARTS, TOOLS, SAID)
-def test_it_grows_with_whatever_is_added(
+def test_it_grows_with_each_part_that_is_added(
     conversation: Conversation, turn: Turn, part: UserPart, tool: Tool, text: str
 ) -> None:
     """And is the same each time."""
