@@ -24,6 +24,7 @@ PURE = (
     "cca/prices.py",
     "cca/estimate.py",
     "cca/pictures.py",
+    "cca/redrawn.py",
     "cca/depth.py",
     "cca/schemas/*",
     "cca/archive.py",

@@ -174,8 +174,8 @@ class Sampling:
 class Conversation:
     """One request: everything that the model is to see, and nothing else.
 
-    ``turns`` alternate, start with a user turn and end with one. ``system`` blocks are joined by a blank line; the
-    client put ``system_marks`` marks for the cache on them. ``cache`` is a mark on whatever comes last.
+    ``turns`` alternate, start with a user turn and end with one. ``system`` blocks are joined by a blank line;
+    ``system_marks`` are the marks for the cache on them. ``cache`` is a mark on whatever comes last.
     ``output_schema`` asks for an answer that is exactly one JSON value of that schema.
     """
 
@@ -186,7 +186,7 @@ class Conversation:
     sampling: Sampling = field(factory=Sampling)
     tool_choice: ToolChoice = field(factory=ToolChoice)
     output_schema: Mapping[str, Json] | None = None
-    system_marks: int = 0
+    system_marks: tuple[CacheMark, ...] = ()
     cache: CacheMark | None = None
 
 

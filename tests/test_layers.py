@@ -19,7 +19,7 @@ IO = (
 
 PURE = (
     *("cca.model", "cca.errors", "cca.wire", "cca.catalogue", "cca.model_json", "cca.message", "cca.marks"),
-    *("cca.prices", "cca.estimate", "cca.pictures", "cca.archive", "cca.markdown", "cca.store.turns"),
+    *("cca.prices", "cca.estimate", "cca.pictures", "cca.redrawn", "cca.archive", "cca.markdown", "cca.store.turns"),
     *("cca.dialects", "cca.claude"),
     *("cca.backends.synthesis", "cca.backends.archiving"),
     *("cca.backends.transcript", "cca.backends.redaction", "cca.backends.kept", "cca.backends.readings"),

@@ -3,7 +3,7 @@
 import pytest
 from attrs import evolve
 
-from cca.marks import count, kept, placed, settled, unmarked
+from cca.marks import count, kept, moved, on_pictures, placed, settled, unmarked
 from cca.model import (
     AssistantTurn,
     CacheMark,
@@ -44,15 +44,20 @@ INSIDE = UserTurn(
 
 
 def asked(
-    *turns: Turn, system: int | None = None, tools: int = 0, cache: CacheMark | None = None, tool: CacheMark = MARK
+    *turns: Turn,
+    system: int | None = None,
+    tools: int = 0,
+    cache: CacheMark | None = None,
+    tool: CacheMark = MARK,
+    mark: CacheMark = MARK,
 ) -> Conversation:
-    """Return a conversation; ``system`` is the number of marks on a system prompt, if there is one."""
+    """Return a conversation; ``system`` is the number of marks, ``mark`` each, on a system prompt if there is one."""
     return Conversation(
         "haiku",
         turns,
         () if system is None else ("Be brief.",),
         (TOOL, *(evolve(TOOL, cache=tool) for _ in range(tools))),
-        system_marks=system or 0,
+        system_marks=(mark,) * (system or 0),
         cache=cache,
     )
 
@@ -97,7 +102,6 @@ def test_claude_codes_own_marks_stand_for_those_in_the_same_places(conversation:
         pytest.param(asked(user(MARK)), id="one"),
         pytest.param(asked(user(None), cache=MARK), id="on whatever is last"),
         pytest.param(asked(user(MARK), system=1), id="fewer than Claude Code's own"),
-        pytest.param(asked(user(None), system=3), id="nothing on the last block"),
         pytest.param(asked(user(None), tools=2), id="tools alone"),
         pytest.param(asked(user(MARK), system=0, tools=2), id="a system prompt without"),
         pytest.param(asked(user(MARK, None), system=3), id="a block before the last"),
@@ -105,12 +109,67 @@ def test_claude_codes_own_marks_stand_for_those_in_the_same_places(conversation:
         pytest.param(asked(user(None), MARKED_ANSWER, user(MARK), system=2), id="an answer"),
         pytest.param(asked(UserTurn((ToolResult("t", (Text("a", MARK),)),)), system=3), id="inside of the last block"),
         pytest.param(asked(user(HOUR), system=2), id="for an hour"),
+        pytest.param(asked(user(MARK), system=2, mark=HOUR), id="a system prompt's for an hour"),
         pytest.param(asked(user(MARK), system=2, tools=1, tool=HOUR), id="a tool's for an hour"),
     ],
 )
 def test_other_marks_are_kept_and_are_then_the_only_ones(conversation: Conversation) -> None:
     assert kept(conversation)
+    assert not moved(conversation)
     assert settled(conversation) is conversation
+
+
+CALLS = AssistantTurn((ToolUse("t", "look", {}, MARK),))
+DRAWN = Image("image/png", "iVBO", cache=HOUR)
+LINKED = Image(url="https://x", cache=MARK)
+
+
+@pytest.mark.parametrize(
+    ("conversation", "mark"),
+    [
+        pytest.param(asked(user(None), system=1), MARK, id="a system prompt"),
+        pytest.param(asked(user(None), system=3, mark=HOUR), HOUR, id="a system prompt, for an hour"),
+        pytest.param(asked(user(None), CALLS, user(None)), MARK, id="a call"),
+        pytest.param(asked(user(None), CALLS, user(None), system=1, mark=HOUR), HOUR, id="both, the longer first"),
+        pytest.param(asked(UserTurn((DRAWN, Text("a")))), HOUR, id="a picture"),
+        pytest.param(
+            asked(UserTurn((ToolResult("t", (Text("a"), DRAWN), is_error=True),))), HOUR, id="a picture of a failure"
+        ),
+    ],
+)
+def test_where_none_arrives_one_is_on_whatever_comes_last(conversation: Conversation, mark: CacheMark) -> None:
+    """Else nothing would be kept at all: less than without any mark."""
+    assert kept(conversation)
+    assert moved(conversation)
+    assert settled(conversation) == evolve(conversation, cache=mark)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        pytest.param(UserTurn((LINKED,)), id="a picture at an address"),
+        pytest.param(UserTurn((ToolResult("t", (DRAWN,)),)), id="a picture in a result"),
+        pytest.param(UserTurn((Document(pieces=(DRAWN,)),)), id="a picture in a document"),
+        pytest.param(
+            UserTurn((ToolResult("t", (Text("a", MARK), DRAWN), is_error=True),)), id="the words of a failure"
+        ),
+        pytest.param(UserTurn((ToolResult("t", (DRAWN,), is_error=True, cache=MARK),)), id="a failure"),
+    ],
+)
+def test_marks_beside_those_that_are_dropped_arrive(turn: UserTurn) -> None:
+    assert kept(asked(turn))
+    assert not moved(asked(turn))
+
+
+def test_without_marks_none_is_moved() -> None:
+    assert not moved(asked(user(None)))
+    assert not moved(asked(user(MARK), system=2))
+
+
+def test_marks_on_pictures_of_the_users_are_told_from_others() -> None:
+    assert on_pictures(asked(UserTurn((Text("a"), DRAWN))))
+    assert on_pictures(asked(UserTurn((ToolResult("t", (DRAWN,), is_error=True),))))
+    assert not on_pictures(asked(UserTurn((evolve(DRAWN, cache=None), LINKED, ToolResult("t", (DRAWN,))))))
 
 
 def test_a_mark_in_a_turn_stays_there_when_the_conversation_goes_on() -> None:

@@ -173,7 +173,7 @@ def marked(conversation: Conversation, *at: int, tool: CacheMark | None = None, 
     return evolve(conversation, turns=tuple(turns), tools=(evolve(TOOL, cache=tool),), **fields)
 
 
-OWN: Any = {"system": ("Be brief.",), "system_marks": 2}
+OWN: Any = {"system": ("Be brief.",), "system_marks": (MARK, MARK)}
 """With a mark on the last block, these are for Claude Code to make."""
 
 

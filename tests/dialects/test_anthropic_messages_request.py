@@ -18,6 +18,7 @@ from messages_asked import (
     conversation,
     document,
     found,
+    image,
     refused_at,
     result,
     terms,
@@ -542,9 +543,27 @@ def test_marks_within_results_count() -> None:
 
 
 @pytest.mark.parametrize(
+    ("blocks", "ignored"),
+    [
+        pytest.param((text("a"), image(**MARK)), " (at the end instead)", id="alone"),
+        pytest.param((text("a", **MARK), image(**MARK)), "", id="beside another"),
+    ],
+)
+def test_marks_on_pictures_are_named_where_they_do_not_arrive(blocks: Any, ignored: str) -> None:
+    assert ask(user(*blocks)).ignored == (f"messages.content.image.cache_control{ignored}",)
+
+
+def test_a_picture_that_is_last_may_have_claude_codes_own_mark() -> None:
+    assert ask(user(text("a"), image(**MARK)), system=MARKED * 2).ignored == ()
+
+
+@pytest.mark.parametrize(
     ("fields", "ignored"),
     [
-        pytest.param({"system": MARKED}, ("system.cache_control",), id="on the system prompt alone"),
+        pytest.param(
+            {"system": MARKED}, ("system.cache_control (at the end instead)",), id="on the system prompt alone"
+        ),
+        pytest.param({"system": MARKED, "tools": [tool(**MARK)]}, ("system.cache_control",), id="on it, and on a tool"),
         pytest.param({"system": MARKED * 2, **MARK}, (), id="where Claude Code's own are"),
         pytest.param({}, (), id="none"),
         pytest.param({**MARK}, (), id="at the end"),

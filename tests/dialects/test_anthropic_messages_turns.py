@@ -27,6 +27,7 @@ from cca.errors import BadRequest
 from cca.model import AssistantTurn, CacheMark, Text, ToolResult, ToolUse, UserTurn
 
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s"}
+HOUR: Any = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 HIDDEN = {"type": "redacted_thinking", "data": "x"}
 
 
@@ -41,15 +42,22 @@ def aside(*blocks: Any, **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("system", "prompt", "marks"),
     [
-        pytest.param(None, (), 0, id="null"),
-        pytest.param("", (), 0, id="empty"),
-        pytest.param([], (), 0, id="no blocks"),
-        pytest.param("Be brief.", ("Be brief.",), 0, id="string"),
-        pytest.param([text("a"), text("b", citations=None)], ("a", "b"), 0, id="blocks"),
-        pytest.param([text("a", **MARK), text("b"), text("c", **MARK)], ("a", "b", "c"), 2, id="marked blocks"),
+        pytest.param(None, (), (), id="null"),
+        pytest.param("", (), (), id="empty"),
+        pytest.param([], (), (), id="no blocks"),
+        pytest.param("Be brief.", ("Be brief.",), (), id="string"),
+        pytest.param([text("a"), text("b", citations=None)], ("a", "b"), (), id="blocks"),
+        pytest.param(
+            [text("a", **HOUR), text("b"), text("c", **MARK)],
+            ("a", "b", "c"),
+            (CacheMark("1h"), CacheMark()),
+            id="marked blocks",
+        ),
     ],
 )
-def test_the_system_prompt_is_a_string_or_blocks(system: Any, prompt: tuple[str, ...], marks: int) -> None:
+def test_the_system_prompt_is_a_string_or_blocks(
+    system: Any, prompt: tuple[str, ...], marks: tuple[CacheMark, ...]
+) -> None:
     heard = conversation(HE, system=system)
     assert (heard.system, heard.system_marks, heard.turns) == (prompt, marks, (UserTurn((Text("He"),)),))
 
@@ -129,14 +137,14 @@ def test_what_the_system_says_in_mid_conversation_goes_to_the_front(
 def test_a_mark_on_what_the_system_says_at_the_end_is_one_on_all_that_is_said() -> None:
     """Claude Code's first request has its last mark there."""
     heard = conversation(HE, says([text("a"), text("b", **MARK)]), system=[text("c", **MARK), text("d", **MARK)])
-    assert (heard.system_marks, heard.cache, marks.kept(heard)) == (2, CacheMark(), False)
+    assert (len(heard.system_marks), heard.cache, marks.kept(heard)) == (2, CacheMark(), False)
 
 
 def test_marks_on_what_the_system_says_are_counted_wherever_it_stands() -> None:
     heard = conversation(
         HE, says([text("a", **MARK)]), SHE, user(text("b"), aside(text("c"), **MARK)), system=[text("d", **MARK)]
     )
-    assert heard.system_marks == 3
+    assert len(heard.system_marks) == 3
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from cca.model import (
     Tool,
     ToolResult,
     ToolUse,
+    Turn,
     UserTurn,
 )
 
@@ -30,6 +31,11 @@ MARK, HOUR = CacheMark(), CacheMark("1h")
 SHORT, LONG = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}
 
 LOOK = Tool("look", "Look.", {"type": "object", "properties": {}})
+
+DRAWN = Image(
+    "image/png",
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+)
 
 OWN_LINE = "system.1"
 """The line of Claude Code's, after the block for the vendor's billing."""
@@ -155,17 +161,19 @@ ON_ITS_WAY = (
         ),
         pytest.param(evolve(prompt("hello"), cache=HOUR), {"": LONG}, id="on whatever comes last alone"),
         pytest.param(
-            Conversation("haiku", (UserTurn((Text("a", MARK),)),), ("Be brief.",), system_marks=1),
+            Conversation("haiku", (UserTurn((Text("a", MARK),)),), ("Be brief.",), system_marks=(MARK,)),
             {"messages.0.content.0": SHORT},
             id="on a system prompt, which cannot be kept",
         ),
         pytest.param(
-            Conversation("haiku", (UserTurn((Text("a", MARK),)),), ("Be brief.",), system_marks=2),
+            Conversation("haiku", (UserTurn((Text("a", MARK),)),), ("Be brief.",), system_marks=(MARK, MARK)),
             {OWN_LINE: SHORT, "system.2": SHORT, "messages.0.content.0": SHORT},
             id="in the places of Claude Code's own",
         ),
         pytest.param(
-            Conversation("haiku", ON_ITS_WAY, ("Be brief.",), (evolve(LOOK, cache=MARK),), system_marks=1, cache=MARK),
+            Conversation(
+                "haiku", ON_ITS_WAY, ("Be brief.",), (evolve(LOOK, cache=MARK),), system_marks=(MARK,), cache=MARK
+            ),
             {OWN_LINE: SHORT, "system.2": SHORT, "messages.3.content.1": SHORT},
             id="in the places of Claude Code's own, and on the tools before them",
         ),
@@ -182,3 +190,10 @@ async def test_a_mark_on_a_call_is_dropped() -> None:
     marked = AssistantTurn((Text("b", MARK), ToolUse("t", "look", {}, MARK)))
     conversation = Conversation("haiku", (ON_ITS_WAY[0], marked, ON_ITS_WAY[2]), tools=(LOOK,))
     assert await marks_of(conversation) == {"messages.2.content.0": SHORT}
+
+
+@pytest.mark.parametrize("past", [(), (AssistantTurn((Text("b"),)), user("c"))], ids=["last", "past"])
+async def test_a_mark_on_a_users_picture_is_dropped(past: tuple[Turn, ...]) -> None:
+    """Claude Code draws it anew."""
+    conversation = Conversation("haiku", (UserTurn((evolve(DRAWN, cache=MARK), Text("a", HOUR))), *past))
+    assert await marks_of(conversation) == {"messages.0.content.1": LONG}

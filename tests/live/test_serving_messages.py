@@ -101,6 +101,22 @@ async def test_blocks_arrive_as_they_are_with_the_marks_that_are_on_them_and_no_
     assert request["output_config"]["effort"] == "low"
 
 
+async def test_a_mark_that_is_at_the_end_instead_moves_on_with_the_process_that_waits() -> None:
+    hour = {"type": "ephemeral", "ttl": "1h"}
+    system = [{"type": "text", "text": "Be terse.", "cache_control": hour}]
+    question = {"role": "user", "content": '[[call look {"place": "Rome"}]]'}
+    body: Json = {**BODY, "system": system, "messages": [question], "max_tokens": 1000}
+    async with open_inside() as server:
+        answer = await ask(server, body)
+        result = {"type": "tool_result", "tool_use_id": answer["content"][-1]["id"], "content": "rain"}
+        said = [question, {"role": "assistant", "content": answer["content"]}, {"role": "user", "content": [result]}]
+        await ask(server, {**body, "messages": said})
+        assert server.backend.opened == 1
+        requests = asked(server.model)
+    assert [request["cache_control"] for request in requests] == [hour, hour]
+    assert [json.dumps(request).count("cache_control") for request in requests] == [1, 1]
+
+
 async def test_a_client_that_leaves_a_message_takes_its_process_along() -> None:
     body = {
         "model": "haiku",

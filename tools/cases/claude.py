@@ -134,7 +134,7 @@ MARKS = (
             MODEL,
             (user("My name is Ada."), AssistantTurn((Text("Hello."),)), UserTurn((Text("Who am I?", MARK),))),
             ("Be brief.",),
-            system_marks=2,
+            system_marks=(MARK, MARK),
         ),
         account=True,
     ),

@@ -94,10 +94,14 @@ def _effort(request: MessagesRequest, heard: Heard) -> tuple[Effort | None, tupl
 
 
 def _unmarked(conversation: Conversation) -> Iterator[str]:
-    """Name the marks for the cache that do not arrive. Raise ``BadRequest`` for more than there may be."""
+    """Name marks for the cache that do not arrive where they are. Raise ``BadRequest`` for more than there may be."""
     found = marks.count(conversation)
     if found > MOST_MARKS:
         text = f"A maximum of {MOST_MARKS} blocks with cache_control may be provided. Found {found}."
         raise BadRequest(text, code="invalid_value")
-    if conversation.system_marks and marks.kept(conversation):
-        yield "system.cache_control"
+    if marks.kept(conversation):
+        instead = " (at the end instead)" if marks.moved(conversation) else ""
+        if conversation.system_marks:
+            yield f"system.cache_control{instead}"
+        if marks.on_pictures(conversation):
+            yield f"messages.content.image.cache_control{instead}"

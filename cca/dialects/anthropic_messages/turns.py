@@ -53,7 +53,7 @@ class Heard:
     """
 
     system: tuple[str, ...]
-    system_marks: int
+    system_marks: tuple[CacheMark, ...]
     end_mark: CacheMark | None
     turns: tuple[Turn, ...]
     results: dict[str, str]
@@ -83,7 +83,7 @@ def read_messages(system: SystemContent | None, messages: Sequence[Message], thi
         raise BadRequest(text, param=path, code="invalid_value")
     return Heard(
         tuple(reader.system),
-        reader.system_marks,
+        tuple(reader.system_marks),
         reader.end_mark,
         tuple(_thinker(turn, thinker) for turn in turns),
         reader.results,
@@ -106,7 +106,7 @@ class Reader:
     last: int
     documents: bool
     system: list[str] = field(factory=list)
-    system_marks: int = 0
+    system_marks: list[CacheMark] = field(factory=list)
     end_mark: CacheMark | None = None
     calls: dict[str, str] = field(factory=dict)
     results: dict[str, str] = field(factory=dict)
@@ -120,7 +120,7 @@ class Reader:
         return self.blocks.ignored
 
     def prompt(self, content: SystemContent | None) -> None:
-        self.system_marks += len(self._set_up(content, "system"))
+        self.system_marks += self._set_up(content, "system")
 
     def read(self, position: int, message: Message) -> Iterator[Said]:
         """Yield what a message says, if it is no word of the system's."""
@@ -161,7 +161,7 @@ class Reader:
             if marks and self._begun and position == self.end:
                 # The text moves, but its mark is on all that was said before it.
                 self.end_mark = marks.pop()
-            self.system_marks += len(marks)
+            self.system_marks += marks
 
     def _set_up(self, content: SystemContent | None, path: str, *, moved: str | None = None) -> list[CacheMark]:
         """Take in what the system says, and return the marks on it. Claude Code has one system prompt, in front."""
@@ -198,9 +198,9 @@ class Reader:
                     self.results[block.tool_use_id] = where
                     yield self.blocks.tool_result(block, where)
                 case SystemBlock():
-                    self.system_marks += self.blocks.mark(block.cache_control, where) is not None
+                    self.system_marks += filter(None, (self.blocks.mark(block.cache_control, where),))
                     self.blocks.note_unheard(block, where)
-                    self.system_marks += len(self._set_up(block.content, f"{where}.content", moved=where))
+                    self.system_marks += self._set_up(block.content, f"{where}.content", moved=where)
                 case ToolUseBlock(type=kind) | ThinkingBlock(type=kind) | RedactedThinkingBlock(type=kind):
                     raise unserved(kind, where, "only an assistant has those; send it in a message of that role")
                 case _:
