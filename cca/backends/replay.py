@@ -2,6 +2,9 @@
 
 So everything above the pipe is the real code. Time does not pass between lines; a process that was silent until cca
 killed it is silent here too, and meets the same deadline.
+
+A recording of a conversation in which nobody thought answers the same with thoughts in it, too: whether a client knows
+of them is its own affair, and an exported session leaves them out.
 """
 
 import hashlib
@@ -13,7 +16,7 @@ from typing import TypeAlias, TypeVar, TypeVarTuple, assert_never
 
 import orjson
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from cca.backends import Exit, Process
 from cca.backends.redaction import Redactor
@@ -32,6 +35,7 @@ from cca.claude.events import decode as decode_line
 from cca.claude.introduction import models_of
 from cca.errors import NotFound, Unavailable, UpstreamFailed
 from cca.model import Conversation, Json, ModelEntry
+from cca.store.turns import unthought
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -44,6 +48,8 @@ SHOWN = 60
 
 LARGE = 100_000
 """Bytes of JSON that are not compared in the event loop: 2 MB take a second, in which nobody else would be served."""
+
+_THOUGHTS = ("thinking", "redacted_thinking")
 
 Difference: TypeAlias = tuple[str, Json, Json]
 """A path at which a value is not what was recorded; what it is, and what was recorded."""
@@ -101,10 +107,16 @@ class ReplayBackend:
         """Own the process recorded for ``conversation``. Raise ``NotFound`` that names the nearest one."""
         request = request_json(conversation)
         asked = _sorted_json(request)
-        recording = self._by_digest.get(_digest(asked))
+        recording = self._by_digest.get(_digest(asked)) or self._unthought(conversation)
         if recording is None:
             recording = await _aside(len(asked), self._find, request)
         yield ReplayProcess(recording)
+
+    def _unthought(self, conversation: Conversation) -> Recording | None:
+        turns = tuple(map(unthought, conversation.turns))
+        if turns == conversation.turns:
+            return None
+        return self._by_digest.get(_digest(_sorted_json(request_json(evolve(conversation, turns=turns)))))
 
     def _find(self, request: Json) -> Recording:
         asked = _comparable(request)
@@ -173,7 +185,8 @@ class ReplayProcess:
             await self._written.wait()
         # It is taken once it was compared: cancelling loses nothing.
         written = self._frames[0]
-        difference = await _aside(len(written), first_difference, orjson.loads(written), frame)
+        now = _as_recorded(orjson.loads(written), frame)
+        difference = await _aside(len(written), first_difference, now, frame)
         del self._frames[0]
         if difference is not None:
             where, now, recorded = difference
@@ -235,6 +248,16 @@ async def _aside(size: int, function: Callable[[*Ts], T], *values: *Ts) -> T:
     if size < LARGE:
         return function(*values)
     return await trio.to_thread.run_sync(function, *values, abandon_on_cancel=True)
+
+
+def _as_recorded(frame: Json, recorded: Json) -> Json:
+    """Return a frame without what was thought in it, where it was recorded without that."""
+    match frame, recorded:
+        case {"message": {"model": _, "content": [*blocks]}}, {"message": dict(message)} if "model" not in message:
+            said = [block for block in blocks if block["type"] not in _THOUGHTS]
+            return {**frame, "message": {"role": "assistant", "content": said}}
+        case _:
+            return frame
 
 
 def _sorted_json(value: Json) -> bytes:

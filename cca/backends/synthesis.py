@@ -13,7 +13,7 @@ from cca.backends.transcript import Ended, Entry, Header, Read, Transcript, Writ
 from cca.claude.dialogue import STOP_REASONS, Dialogue
 from cca.claude.script import INITIALIZE, SETTINGS
 from cca.model import Conversation, Json, Turn, Usage, UserTurn
-from cca.store.turns import Answered, history, joined, turn_of
+from cca.store.turns import Answered, history, joined, turn_of, unthought
 
 CLI = "session"
 """In place of Claude Code's version: no process printed this."""
@@ -45,11 +45,9 @@ def transcript_of(archive: Archive) -> Transcript:
 def _turns_before(turns: tuple[ArchivedTurn, ...]) -> tuple[Turn, ...]:
     """Return what an answer answered: the history, and what its client sent, after the answer before."""
     begin = 1 + max((position for position, turn in enumerate(turns) if turn.answer is not None), default=-1)
-    known = history(
-        (turn.role, turn.status, orjson.dumps(turn.content).decode(), turn.answer.model if turn.answer else None)
-        for turn in turns[:begin]
-    )
-    return joined((*known, *(turn_of(turn.role, turn.content) for turn in turns[begin:])))
+    known = history((turn.role, turn.status, orjson.dumps(turn.content).decode(), None) for turn in turns[:begin])
+    # A client that asks the same again may know nothing of what was thought.
+    return joined(map(unthought, (*known, *(turn_of(turn.role, turn.content) for turn in turns[begin:]))))
 
 
 def _entries(conversation: Conversation, turn: ArchivedTurn, answered: Answered) -> Iterator[Entry]:

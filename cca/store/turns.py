@@ -75,10 +75,14 @@ def of_client(turn: Turn) -> Turn:
     Not its marks for the cache, which a history would gather. Nor what it says that the model thought: no row says
     which model that was.
     """
-    bare = unmarked_turn(turn)
-    if isinstance(bare, UserTurn):
-        return bare
-    return AssistantTurn(tuple(part for part in bare.content if not _is_thought(part)))
+    return unthought(unmarked_turn(turn))
+
+
+def unthought(turn: Turn) -> Turn:
+    """Return a turn without what was thought in it."""
+    if isinstance(turn, UserTurn):
+        return turn
+    return AssistantTurn(tuple(part for part in turn.content if not _is_thought(part)))
 
 
 def content_of(turn: Turn) -> list[Json]:

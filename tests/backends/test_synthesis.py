@@ -78,14 +78,17 @@ DEADLINES = Deadlines(first_event=120, silence=300, answer=1800)
 NO_PRICES = prices_of(())
 
 
-async def replayed(archive: Archive) -> tuple[Message, Finished]:
-    """Return what the export of ``archive`` answers its own request with, through all that a replay goes through."""
+async def replayed(archive: Archive, asked: Conversation | None = None) -> tuple[Message, Finished]:
+    """Return what the export of ``archive`` answers, through all that a replay goes through.
+
+    Its own request is asked, unless another one is.
+    """
     transcript = decode(encode(transcript_of(archive)))
     backend = ReplayBackend((Recording("export", transcript),), "session", ())
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     message, last = Message(), None
     async with trio.open_nursery() as nursery:
-        conversation = conversation_of(transcript.header.request)
+        conversation = asked or conversation_of(transcript.header.request)
         nursery.start_soon(converse, fresh(backend, conversation, lambda: 0.0), DEADLINES, sender)
         async for told in events:
             last = told.event
@@ -151,6 +154,19 @@ async def test_an_answer_of_any_end_comes_again(outcome: str, autojump_clock: tr
 
 async def test_a_session_with_everything_is_answered_from_its_export(autojump_clock: trio.testing.MockClock) -> None:
     await is_answered_from_its_export(EVERYTHING)
+
+
+async def test_an_export_answers_whether_a_client_knows_what_was_thought_before_or_not(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    archive = session(user(text("one")), answer(SIGNED, text("first")), user(text("two")), answer(text("last")))
+    asked = request_of(archive)
+    one, first, two = asked.turns
+    assert first == AssistantTurn((Text("first"),))
+    thoughts = AssistantTurn((Thinking("So be it.", "c2ln"), RedactedThinking("eA=="), Text("first")), MODEL)
+    for turns in ((one, first, two), (one, thoughts, two)):
+        message, _ = await replayed(archive, attrs.evolve(asked, turns=turns))
+        assert message.said == "last"
 
 
 async def test_a_session_of_200_turns_is_answered_from_its_export(autojump_clock: trio.testing.MockClock) -> None:
@@ -233,15 +249,7 @@ def test_the_request_is_what_was_asked_of_the_model() -> None:
         MODEL,
         (
             UserTurn((Text("one"),)),
-            AssistantTurn(
-                (
-                    Thinking("So be it.", "c2ln"),
-                    Text("first"),
-                    RedactedThinking("eA=="),
-                    ToolUse("toolu_1", "find", CALL["input"]),
-                ),
-                MODEL,
-            ),
+            AssistantTurn((Text("first"), ToolUse("toolu_1", "find", CALL["input"]))),
             request.turns[2],
             AssistantTurn((Text("half"),)),
             UserTurn((Text("two"),)),
