@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import pytest
 from attrs import frozen
-from client_programs import HERE, environment, run
+from client_programs import HEARTBEAT, HERE, environment, run
 from live_server import Server, serving
 
 from cca.model import Json
@@ -27,6 +27,7 @@ CITY = {"name": "Paris", "population": 2100000}
 
 ANSWERS: dict[str, Json] = {
     "chat": "Hello there",
+    "pings": [True, True],  # before the message begins, and in it
     "stream": ["1,", " 2,", " 3,", " 4,", " 5"],
     "printed": "1, 2, 3, 4, 5",
     "turns": ["Ada", 15],  # the words of the system prompt and of three messages
@@ -42,6 +43,7 @@ ANSWERS: dict[str, Json] = {
     "image": "You sent no words, but this: image.",
     "seen": "seen",
     "error": 429,
+    "error_after_pings": "rate_limit_error",
     "broken": "an error",
     "asynchronous": "Hello there",
     "three_steps": [4, "The tool ask_again says: enough"],  # the calls, and what is said at last
@@ -97,7 +99,7 @@ PROGRAMS = {
         "anthropic_messages.py",
         checks=(
             *USUAL,
-            *("asynchronous", "three_steps", "thinking", "thinking_is_told_back", "document", "cache"),
+            *("pings", "error_after_pings", "asynchronous", "three_steps", "thinking", "thinking_is_told_back", "document", "cache"),
             *("stop_sequence", "max_tokens", "counted", "models", "leaves"),
         ),
     ),
@@ -141,7 +143,7 @@ PROGRAMS = {
     "anthropic-node": Program(
         "node",
         "anthropic_messages.mjs",
-        checks=(*USUAL, "three_steps", "thinking", "counted", "models", "unauthorized"),
+        checks=(*USUAL, "error_after_pings", "three_steps", "thinking", "counted", "models", "unauthorized"),
         otherwise={"unauthorized": ["authentication_error", True]},
     ),
     "ai-sdk": Program("node", "ai_sdk.mjs", "responses"),
@@ -162,7 +164,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(database: Path) -> Iterator[Server]:
-    with serving(f"--database={database}", CCA_RETRIES="0") as server:
+    with serving(f"--database={database}", CCA_RETRIES="0", CCA_HEARTBEAT=str(HEARTBEAT)) as server:
         yield server
 
 

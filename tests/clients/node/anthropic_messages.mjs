@@ -105,6 +105,15 @@ async function error() {
   }
 }
 
+async function error_after_pings() {
+  try {
+    await client.messages.stream({ ...plain, messages: [user(ERROR)] }).finalMessage();
+  } catch (raised) {
+    if (raised instanceof Anthropic.APIError) return raised.type;
+    throw raised;
+  }
+}
+
 async function unauthorized() {
   try {
     await new Anthropic({ apiKey: "sk-wrong" }).messages.create({ ...plain, messages: [user(CHAT)] });
@@ -125,5 +134,5 @@ async function broken() {
 
 await tell(
   chat, stream, turns, tools, three_steps, streamed_tools, structured, thinking, image, counted, models, error,
-  unauthorized, broken,
+  error_after_pings, unauthorized, broken,
 );

@@ -7,7 +7,7 @@ export const PIXEL = // PNG, 1 x 1
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 
 export const CHAT = "Reply with exactly: Hello there";
-export const STREAM = "Count from 1 to 5";
+export const STREAM = "[[delay 200ms]] Count from 1 to 5";
 export const [BRIEF, NAME, GREETING, ASKED] = [
   "You are brief.",
   "My name is Ada.",

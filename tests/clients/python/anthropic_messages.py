@@ -52,6 +52,15 @@ def stream():
         return list(events.text_stream)
 
 
+def pings():
+    """What nobody sees who reads a stream by its events: they come before the first of them, and between pieces."""
+    asked = {**PLAIN, "messages": [user(STREAM)], "stream": True}
+    with client.messages.with_streaming_response.create(**asked) as answer:
+        kinds = [line.removeprefix("event: ") for line in answer.iter_lines() if line.startswith("event: ")]
+    begun = kinds.index("message_start")
+    return ["ping" in kinds[:begun], "ping" in kinds[begun:]]
+
+
 def turns():
     messages = [user(NAME), {"role": "assistant", "content": GREETING}, user(ASKED)]
     answer = client.messages.create(**PLAIN, system=BRIEF, messages=messages)
@@ -163,6 +172,14 @@ def error():
         return raised.status_code
 
 
+def error_after_pings():
+    try:
+        with client.messages.stream(**PLAIN, messages=[user(ERROR)]) as events:
+            events.until_done()
+    except anthropic.APIStatusError as raised:
+        return raised.type
+
+
 def broken():
     try:
         with client.messages.stream(**PLAIN, messages=[user(BROKEN)]) as events:
@@ -175,6 +192,7 @@ tell(
     chat,
     asynchronous,
     stream,
+    pings,
     turns,
     tools,
     three_steps,
@@ -191,5 +209,6 @@ tell(
     models,
     leaves,
     error,
+    error_after_pings,
     broken,
 )

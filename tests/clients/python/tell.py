@@ -16,7 +16,7 @@ CLAUDE = "claude-haiku-4-5"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="  # PNG, 1 x 1
 
 CHAT = "Reply with exactly: Hello there"
-STREAM = "Count from 1 to 5"
+STREAM = "[[delay 200ms]] Count from 1 to 5"
 BRIEF, NAME, GREETING, ASKED = "You are brief.", "My name is Ada.", "My name is Ada.", "Reply with exactly: Ada"
 TOOLS = "What is the weather in Paris?"
 AGAIN = '[[call ask_again {"times": %d}]]'
