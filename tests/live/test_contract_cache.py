@@ -177,6 +177,54 @@ ON_ITS_WAY = (
             {OWN_LINE: SHORT, "system.2": SHORT, "messages.3.content.1": SHORT},
             id="in the places of Claude Code's own, and on the tools before them",
         ),
+        pytest.param(
+            Conversation(
+                "haiku", (UserTurn((Text("a"), evolve(DRAWN, cache=MARK))),), ("Be brief.",), system_marks=(MARK, MARK)
+            ),
+            {OWN_LINE: SHORT, "system.2": SHORT, "messages.0.content.1": SHORT},
+            id="in the places of Claude Code's own, on a picture",
+        ),
+        pytest.param(
+            evolve(prompt("hello"), system=("Be brief.",), system_marks=(HOUR, MARK)),
+            {"": LONG},
+            id="on a system prompt alone, so at the end instead",
+        ),
+        pytest.param(
+            Conversation(
+                "haiku",
+                (
+                    UserTurn((evolve(DRAWN, cache=MARK), Text("a"))),
+                    AssistantTurn((ToolUse("t", "look", {}, MARK),)),
+                    UserTurn((ToolResult("t", (evolve(DRAWN, cache=MARK),), is_error=True),)),
+                ),
+                tools=(LOOK,),
+            ),
+            {"": SHORT},
+            id="three that Claude Code drops, so at the end instead",
+        ),
+        pytest.param(
+            Conversation(
+                "haiku",
+                (
+                    UserTurn((Document("application/pdf", "JVBERi0=", cache=MARK), Text("a"))),
+                    AssistantTurn((ToolUse("t", "look", {}),)),
+                    UserTurn(
+                        (
+                            ToolResult("t", (evolve(DRAWN, cache=MARK),)),
+                            Document(pieces=(evolve(DRAWN, cache=MARK),)),
+                            Text("b"),
+                        )
+                    ),
+                ),
+                tools=(LOOK,),
+            ),
+            {
+                "messages.0.content.0": SHORT,
+                "messages.3.content.0.content.0": SHORT,
+                "messages.3.content.1.source.content.0": SHORT,
+            },
+            id="on files, and on pictures in results and documents",
+        ),
     ],
 )
 async def test_the_marks_that_arrive_are_the_clients_and_never_more(
