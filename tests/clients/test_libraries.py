@@ -48,7 +48,7 @@ ANSWERS: dict[str, Json] = {
     "asynchronous": "Hello there",
     "three_steps": [4, "The tool ask_again says: enough"],  # the calls, and what is said at last
     "thinking": ["so be it", True, "Hello there"],  # what was thought, whether that is signed, what was said
-    "thinking_is_told_back": "Hello there",
+    "thinking_is_told_back": ["Hello there", 17],  # 16 words, and a block of what was thought
     "document": "You sent no words, but this: document.",
     "cache": [7, 5],
     "stop_sequence": ["stop_sequence", " 4", "1, 2, 3,"],
@@ -99,8 +99,8 @@ PROGRAMS = {
         "anthropic_messages.py",
         checks=(
             *USUAL,
-            *("pings", "error_after_pings", "asynchronous", "three_steps", "thinking", "thinking_is_told_back", "document", "cache"),
-            *("stop_sequence", "max_tokens", "counted", "models", "leaves"),
+            *("pings", "error_after_pings", "asynchronous", "three_steps", "thinking", "thinking_is_told_back"),
+            *("document", "cache", "stop_sequence", "max_tokens", "counted", "models", "leaves"),
         ),
     ),
     "anthropic-python-errors": Program(

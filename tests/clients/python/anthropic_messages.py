@@ -53,7 +53,7 @@ def stream():
 
 
 def pings():
-    """What nobody sees who reads a stream by its events: they come before the first of them, and between pieces."""
+    """Read a stream by its lines: who reads its events sees none."""
     asked = {**PLAIN, "messages": [user(STREAM)], "stream": True}
     with client.messages.with_streaming_response.create(**asked) as answer:
         kinds = [line.removeprefix("event: ") for line in answer.iter_lines() if line.startswith("event: ")]
@@ -115,7 +115,8 @@ def thinking_is_told_back():
     messages = [user(THINKING)]
     answer = client.messages.create(**asked, messages=messages)
     messages += [{"role": "assistant", "content": answer.content}, user(CHAT)]
-    return client.messages.create(**asked, messages=messages).content[-1].text
+    answer = client.messages.create(**asked, messages=messages)
+    return [answer.content[-1].text, answer.usage.input_tokens]
 
 
 def image():
