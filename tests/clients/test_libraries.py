@@ -14,7 +14,7 @@ from types import MappingProxyType
 import pytest
 from attrs import frozen
 from client_programs import HEARTBEAT, HERE, environment, run
-from live_server import Server, serving
+from live_server import SECONDS, Server, children, serving, within
 
 from cca.model import Json
 
@@ -55,7 +55,10 @@ ANSWERS: dict[str, Json] = {
     "max_tokens": ["max_tokens", 3],
     "counted": True,
     "models": True,
+    # what the next one is answered
     "leaves": "Hello there",
+    "leaves_while_it_pings": "Hello there",
+    "gives_up": "Hello there",
     # the class, the type, how often it was asked again, whether the body has the request's id
     "bad_request": ["BadRequestError", "invalid_request_error", 0, True],
     "unauthorized": ["AuthenticationError", "authentication_error", 0, True],
@@ -73,6 +76,8 @@ ANSWERS: dict[str, Json] = {
 
 NOTHING: Mapping[str, Json] = MappingProxyType({})
 
+LEAVING = ("leaves", "leaves_while_it_pings", "gives_up")
+
 USUAL = ("chat", "stream", "turns", "tools", "streamed_tools", "structured", "image", "error", "broken")
 
 
@@ -84,6 +89,8 @@ class Program:
     checks: tuple[str, ...] = USUAL
     otherwise: Mapping[str, Json] = NOTHING
     """What a check comes to with this client alone."""
+    alone: bool = False
+    """Whether it has a cca for itself, which has one process."""
 
     def command(self) -> list[str | Path]:
         folder = "node" if self.environment == "node" else "python"
@@ -100,7 +107,7 @@ PROGRAMS = {
         checks=(
             *USUAL,
             *("pings", "error_after_pings", "asynchronous", "three_steps", "thinking", "thinking_is_told_back"),
-            *("document", "cache", "stop_sequence", "max_tokens", "counted", "models", "leaves"),
+            *("document", "cache", "stop_sequence", "max_tokens", "counted", "models"),
         ),
     ),
     "anthropic-python-errors": Program(
@@ -111,6 +118,7 @@ PROGRAMS = {
             *("bearer", "x_api_key", "new_version", "old_version", "server_tool"),
         ),
     ),
+    "anthropic-python-leaves": Program("openai-3", "anthropic_leaves.py", checks=LEAVING, alone=True),
     "claude-agents": Program("openai-3", "claude_agents.py", checks=("chat", "tools", "error")),
     "pydantic-ai": Program("openai-3", "pydantic_ai_agents.py", "chat"),
     "pydantic-ai-responses": Program("openai-3", "pydantic_ai_agents.py", "responses"),
@@ -146,6 +154,7 @@ PROGRAMS = {
         checks=(*USUAL, "error_after_pings", "three_steps", "thinking", "counted", "models", "unauthorized"),
         otherwise={"unauthorized": ["authentication_error", True]},
     ),
+    "anthropic-node-leaves": Program("node", "anthropic_leaves.mjs", checks=LEAVING, alone=True),
     "ai-sdk": Program("node", "ai_sdk.mjs", "responses"),
     "ai-sdk-chat": Program("node", "ai_sdk.mjs", "chat"),
     "ai-sdk-compatible": Program("node", "ai_sdk.mjs", "compatible"),
@@ -189,7 +198,10 @@ def told(
     pool = ThreadPoolExecutor(AT_ONCE)
 
     def start(name: str) -> "Future[dict[str, Json]]":
-        return pool.submit(_checks, commands[name], server, key, tmp_path_factory.mktemp(name))
+        home = tmp_path_factory.mktemp(name)
+        if PROGRAMS[name].alone:
+            return pool.submit(_checks_alone, commands[name], key, home)
+        return pool.submit(_checks, commands[name], server, key, home)
 
     running = {name: start(name) for name in chosen}
     try:
@@ -206,6 +218,15 @@ def _checks(command: list[str | Path], server: Server, key: str, home: Path) -> 
     if not lines:
         pytest.fail(f"{command} ended with {ended.code}, and told nothing:\n{ended.errors}")
     return {line["check"]: line.get("answer", line.get("raised")) for line in lines}
+
+
+def _checks_alone(command: list[str | Path], key: str, home: Path) -> dict[str, Json]:
+    with serving(CCA_PROCESSES="1", CCA_HEARTBEAT=str(HEARTBEAT)) as server:
+        before = children(server.process.pid)
+        told = _checks(command, server, key, home)
+        if not within(SECONDS, lambda: children(server.process.pid) <= before):
+            pytest.fail(f"A process stayed when all had left: {children(server.process.pid) - before}")
+        return told
 
 
 @pytest.mark.parametrize(("client", "check"), CHECKS, ids=[f"{name}-{check}" for name, check in CHECKS])

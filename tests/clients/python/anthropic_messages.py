@@ -159,13 +159,6 @@ def models():
     return all(client.models.retrieve(name).id in listed for name in listed)
 
 
-def leaves():
-    """One that leaves in the middle, and asks again."""
-    with client.messages.stream(**PLAIN, messages=[user("[[delay 50ms]] [[tokens 500]]")]) as events:
-        next(iter(events.text_stream))
-    return ask(CHAT).content[0].text
-
-
 def error():
     try:
         ask(ERROR)
@@ -208,7 +201,6 @@ tell(
     max_tokens,
     counted,
     models,
-    leaves,
     error,
     error_after_pings,
     broken,
