@@ -1,6 +1,6 @@
 """What was said in a request, in its order, to turns that alternate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 
 from attrs import frozen
@@ -18,6 +18,7 @@ from cca.model import (
     UserPart,
     UserTurn,
 )
+from cca.redrawn import is_large, redrawn
 
 
 @frozen
@@ -96,3 +97,10 @@ def moved(turns: Sequence[Turn], path: str) -> Iterator[str]:
         for one, other in pairwise(turn.content)
     ):
         yield f"{path} (moved before calls)"
+
+
+def shrunk(said: Iterable[Said]) -> Iterator[str]:
+    """Name what was said with a picture that Claude Code may make smaller."""
+    for each in said:
+        if any(map(is_large, redrawn(each.parts))):
+            yield f"{each.path} (large picture: may be made smaller)"

@@ -58,7 +58,7 @@ WORDS = Document(text="words")
         pytest.param(text("a", cache_control={"type": "ephemeral", "ttl": "5m"}), Text("a", CacheMark("5m")), id="5m"),
         pytest.param(image(), PICTURE, id="picture"),
         pytest.param(image(**source("url", url=CAT)), Image(url=CAT), id="picture at an address"),
-        pytest.param(image(**MARK), Image("image/png", PNG, cache=MARKED), id="marked picture"),
+        pytest.param(image(**source("url", url=CAT), **MARK), Image(url=CAT, cache=MARKED), id="marked picture"),
         pytest.param(
             document(**source("base64", media_type="application/pdf", data=PDF)),
             Document("application/pdf", PDF),

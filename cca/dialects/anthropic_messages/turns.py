@@ -27,7 +27,7 @@ from cca.dialects.anthropic_messages.body import (
 from cca.dialects.anthropic_messages.checks import empty, unserved
 from cca.dialects.anthropic_messages.fields import instead_of
 from cca.dialects.pairing import unanswered
-from cca.dialects.turns import Said, is_thought, moved, telling, turns_of
+from cca.dialects.turns import Said, is_thought, moved, shrunk, telling, turns_of
 from cca.errors import BadRequest
 from cca.model import (
     AssistantPart,
@@ -88,7 +88,7 @@ def read_messages(system: SystemContent | None, messages: Sequence[Message], thi
         tuple(_thinker(turn, thinker) for turn in turns),
         reader.results,
         reader.blocks.references,
-        (*reader.ignored, *moved(turns, "messages.content")),
+        (*reader.ignored, *moved(turns, "messages.content"), *shrunk(said)),
         reader.output_config,
         reader.output_path,
     )

@@ -23,7 +23,7 @@ from cca.dialects.openai_chat.parts import parts_of, shown, spoken, unheard, wri
 from cca.dialects.openai_tools import MOST_NAME, CallIds, arguments_of
 from cca.dialects.pairing import unanswered
 from cca.dialects.tools import check_name
-from cca.dialects.turns import Said, moved, telling, turns_of
+from cca.dialects.turns import Said, moved, shrunk, telling, turns_of
 from cca.errors import BadRequest
 from cca.model import AssistantPart, AssistantTurn, ResultPart, Text, ToolResult, ToolUse, Turn, UserPart, UserTurn
 
@@ -52,7 +52,8 @@ def read_messages(messages: tuple[Message, ...]) -> Heard:
         path = reader.calls[lonely]
         text = f"{path} is a call that no message right after it has the result of; send that, as a tool message."
         raise BadRequest(text, param=path, code="invalid_value")
-    return Heard(tuple(reader.system), turns, reader.results, (*reader.ignored, *moved(turns, "messages")))
+    ignored = (*reader.ignored, *moved(turns, "messages"), *shrunk(said))
+    return Heard(tuple(reader.system), turns, reader.results, ignored)
 
 
 @define

@@ -23,7 +23,7 @@ from cca.dialects.openai_responses.routes import Route
 from cca.dialects.openai_tools import MOST_NAME, CallIds, arguments_of
 from cca.dialects.pairing import unanswered
 from cca.dialects.tools import check_name
-from cca.dialects.turns import Said, moved, telling, texts, turns_of
+from cca.dialects.turns import Said, moved, shrunk, telling, texts, turns_of
 from cca.errors import BadRequest
 from cca.model import NO_CONTENT, AssistantTurn, Document, Image, Json, Text, ToolResult, ToolUse, Turn, UserTurn
 
@@ -89,7 +89,7 @@ class Reading:
             turns = turns[1:]
         elif not begun:
             self.ignored.append(f"{first.path} (after a user turn of no content)")
-        self.ignored += moved(turns, self.name)
+        self.ignored += (*moved(turns, self.name), *shrunk(said))
         lonely = unanswered(turns)
         if lonely is not None:
             path = self.calls[lonely]
