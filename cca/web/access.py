@@ -5,6 +5,7 @@ here. The ``Host`` of the second, and the ``Origin`` of both, give them away.
 """
 
 import re
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from attrs import frozen
@@ -15,6 +16,9 @@ from cca.keys import Principal
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 HTTP_PORT = 80
+
+PLAIN = ("", "identity")
+"""Content encodings that change nothing."""
 
 _HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?", re.ASCII | re.IGNORECASE)
 
@@ -73,11 +77,14 @@ def authorize(principal: Principal, scope: str) -> None:
         )
 
 
-def check_media_type(media_type: str) -> None:
-    """Raise ``UnsupportedMediaType`` for a body that a web page could send without asking."""
+def check_media_type(media_type: str, encodings: Iterable[str] = ()) -> None:
+    """Raise ``UnsupportedMediaType`` for a body that a web page could send without asking, or that is not plain."""
     if media_type != "application/json":
         said = f"and is {media_type[:60]}" if media_type else "and is missing"
         raise UnsupportedMediaType(f"The content type must be application/json, {said}.")
+    for name in (each.strip() for header in encodings for each in header.split(",")):
+        if name.lower() not in PLAIN:
+            raise UnsupportedMediaType(f"Content-Encoding {name[:60]} is not read; send it plain.")
 
 
 def _is_ours(host: str, caller: Caller, door: Door) -> bool:

@@ -77,7 +77,7 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
 async def read_request(service: Service, dialect: Dialect, bound: Bounding) -> Request:
     """Return what the current request asks for. Raise what is wrong with it."""
     if has_body():
-        check_media_type(request.mimetype)
+        check_media_type(request.mimetype, request.headers.getlist("Content-Encoding"))
     named = named_session()
     terms = Terms(service.catalogue, service.settings.choices, _version(), continues=named is not None)
     ask, size = await _ask(dialect, service, terms, bound)

@@ -22,7 +22,7 @@ async def sent_as(kind: type[T]) -> tuple[Mapping[str, Json], T]:
     """Return the body as it was sent and as a ``kind``; one that is empty says nothing. Raise ``BadRequest``."""
     if not has_body():
         return {}, kind()
-    check_media_type(request.mimetype)
+    check_media_type(request.mimetype, request.headers.getlist("Content-Encoding"))
     body = await read_body()
     given = await aside(len(body), decode_json, body)
     sent = structure(_CONVERTER, given, kind)

@@ -231,6 +231,25 @@ async def test_json_by_any_spelling(media_type: str, autojump_clock: MockClock) 
     assert reply.status == 200
 
 
+@pytest.mark.parametrize("sent", [["gzip"], ["br"], ["identity, gzip"], ["identity", "gzip"], ["x-" * 100]])
+@pytest.mark.parametrize("route", ["POST /v1/chat/completions", "POST /v1/messages", "PATCH /v1/sessions/s"])
+async def test_a_body_that_is_encoded_is_not_read(sent: list[str], route: str, autojump_clock: MockClock) -> None:
+    """Not even as far as its first byte: it would be no UTF-8."""
+    encoded = [f"Content-Encoding: {each}" for each in sent]
+    async with serving(*HELLO) as server:
+        reply = await server.ask(raw(*route.split(), HOST, JSON, *encoded, "Content-Length: 3", body=b"\x1f\x8b\x08"))
+    assert reply.status == 415
+    message = reply.json["error"]["message"]
+    assert message == f"Content-Encoding {sent[-1].split()[-1][:60]} is not read; send it plain."
+
+
+@pytest.mark.parametrize("sent", ["identity", "Identity", "", "identity, identity"])
+async def test_a_body_may_say_that_it_is_plain(sent: str, autojump_clock: MockClock) -> None:
+    async with serving(*HELLO) as server:
+        reply = await server.ask(raw("POST", CHAT, HOST, JSON, LENGTH, f"Content-Encoding: {sent}", body=BODY))
+    assert reply.status == 200
+
+
 async def test_no_body_needs_no_media_type_and_is_no_json(autojump_clock: MockClock) -> None:
     async with serving() as server:
         reply = await server.ask(raw("POST", CHAT, HOST))
