@@ -15,7 +15,6 @@ from attrs import define, evolve
 from quart import Response, g, request
 
 from cca.aside import aside
-from cca.dialects.anthropic_version import VERSION_HEADER, version_of
 from cca.dialects.contract import Ask, Dialect, StreamEncoder, Terms
 from cca.errors import BadRequest
 from cca.exchange import CHANNEL_SIZE
@@ -30,7 +29,7 @@ from cca.web.ending import Ending
 from cca.web.references import resolved
 from cca.web.scope import request_nursery
 from cca.web.sessions import SESSION_HEADER, is_affinity, named_session
-from cca.web.shapes import is_messages
+from cca.web.shapes import shape_of
 from cca.wire import decode_json
 
 IGNORED_LIMIT = 2000
@@ -79,7 +78,8 @@ async def read_request(service: Service, dialect: Dialect, bound: Bounding) -> R
     if has_body():
         check_media_type(request.mimetype, request.headers.getlist("Content-Encoding"))
     named = named_session()
-    terms = Terms(service.catalogue, service.settings.choices, _version(), continues=named is not None)
+    version = shape_of(request.path, request.scope["headers"]).version
+    terms = Terms(service.catalogue, service.settings.choices, version, continues=named is not None)
     ask, size = await _ask(dialect, service, terms, bound)
     if is_affinity():
         ask = evolve(ask, ignored=(*ask.ignored, SESSION_HEADER))
@@ -164,11 +164,6 @@ async def _ask(dialect: Dialect, service: Service, terms: Terms, bound: Bounding
     if end.cancelled_caught:
         raise end.error
     return ask, len(body) + referred
-
-
-def _version() -> str | None:
-    """Return which version of its API the request means, where that has versions. Raise ``BadRequest`` for none."""
-    return version_of(request.headers.getlist(VERSION_HEADER)) if is_messages(request.path) else None
 
 
 async def _messages(arriving: Arriving, choices: int) -> list[Message]:

@@ -8,7 +8,6 @@ from quart import Response, current_app, g, request
 from quart_trio import QuartTrio
 
 from cca.dialects import DIALECTS, anthropic
-from cca.dialects.anthropic_version import VERSION_HEADER, version_of
 from cca.dialects.contract import Dialect
 from cca.dialects.openai import model_object, models_list
 from cca.keys import ADMIN
@@ -24,6 +23,7 @@ from cca.web.input_tokens import count_message, count_response
 from cca.web.rate_headers import rate_headers
 from cca.web.refusal import refuse
 from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope
+from cca.web.shapes import shape_of
 
 _ANSWERING = frozenset(dialect.path for dialect in DIALECTS)
 
@@ -160,10 +160,7 @@ async def _model(service: Service, name: str) -> Response:
 
 def _of_anthropics() -> bool:
     """Tell whether a client of Anthropic's asks. Raise ``BadRequest`` for a version of its API that is none."""
-    versions = request.headers.getlist(VERSION_HEADER)
-    if versions:
-        version_of(versions)
-    return bool(versions)
+    return shape_of(request.path, request.scope["headers"]).version is not None
 
 
 _ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Response]], str], ...] = (

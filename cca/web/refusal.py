@@ -7,7 +7,6 @@ from quart import Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NoRoute
 
-from cca.dialects.anthropic_version import VERSION_HEADER
 from cca.errors import (
     CcaError,
     InternalError,
@@ -18,7 +17,7 @@ from cca.errors import (
 )
 from cca.keys import INVALID
 from cca.web.body import as_json
-from cca.web.shapes import refusal_of
+from cca.web.shapes import shape_of
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +28,9 @@ LONGEST_WAIT = 120.0
 async def refuse(error: Exception) -> Response:
     """Return the response for ``error``. A fault of ours is logged, and told without its text."""
     told = _told(error)
-    tell = refusal_of(
-        request.path,
-        versioned=VERSION_HEADER in request.headers,
-        known=not isinstance(request.routing_exception, NoRoute),
-    )
-    status, body = tell(told, g.request_id)
+    known = not isinstance(request.routing_exception, NoRoute)
+    shape = shape_of(request.path, request.scope["headers"], known=known)
+    status, body = shape.refusal(told, g.request_id)
     response = as_json(body, status)
     if not told.retryable or (told.retry_after or 0) > LONGEST_WAIT:
         # Clients retry some of these by default, ten times and for minutes or days.

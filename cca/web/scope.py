@@ -21,9 +21,8 @@ from quart.wrappers import Request
 from quart_trio.asgi import TrioASGIHTTPConnection, TrioASGIWebsocketConnection
 from quart_trio.wrappers import TrioRequest
 
-from cca.dialects.anthropic_version import VERSION_HEADER
 from cca.errors import BadRequest
-from cca.web.shapes import refusal_of
+from cca.web.shapes import shape_of
 
 LAST_SEND_TIMEOUT = 30.0
 """Seconds for Hypercorn to end an answer and make its connection ready for another, or close it. Its write to a client
@@ -93,9 +92,8 @@ def refused(
     """Return the headers and the body of a refusal that no route has made, of what was ``asked`` if that is known."""
     path = "" if asked is None else asked["path"]
     sent = () if asked is None else asked["headers"]
-    versioned = any(name.lower() == VERSION_HEADER.encode() for name, _ in sent)
     request_id = app.request_id()
-    _, told = refusal_of(path, versioned=versioned, known=False)(error, request_id)
+    _, told = shape_of(path, sent, known=False).refusal(error, request_id)
     body = orjson.dumps(told)
     headers = [
         (b"content-type", b"application/json"),

@@ -1,17 +1,29 @@
-"""In whose shape an error is told."""
+"""In whose shape a request is answered, and of which version."""
 
 import pytest
 
 from cca.dialects.anthropic import refusal as anthropic
+from cca.dialects.anthropic_version import VERSIONS
 from cca.dialects.openai import refusal as openai
-from cca.web.shapes import Refusal, refusal_of
+from cca.errors import BadRequest
+from cca.web.shapes import Refusal, Shape, shape_of
+
+NEW = (b"Anthropic-Version", VERSIONS[1].encode())
+"""A header, as a server may pass it on."""
+
+KEY = (b"x-api-key", b"anthropic-version")
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
-@pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "bare"])
+@pytest.mark.parametrize(
+    ("headers", "version"), [([KEY, NEW], VERSIONS[1]), ([KEY], VERSIONS[0])], ids=["versioned", "bare"]
+)
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens", "/v1/messages/batches/b1/results"])
-def test_routes_of_anthropics_are_told_as_anthropic_does(*, path: str, versioned: bool, known: bool) -> None:
-    assert refusal_of(path, versioned=versioned, known=known) is anthropic
+def test_routes_of_anthropics_are_answered_as_anthropic_does(
+    *, path: str, headers: list[tuple[bytes, bytes]], version: str, known: bool
+) -> None:
+    shape = shape_of(path, headers, known=known)
+    assert (shape.refusal, shape.version) == (anthropic, version)
 
 
 @pytest.mark.parametrize(
@@ -30,5 +42,14 @@ def test_routes_of_anthropics_are_told_as_anthropic_does(*, path: str, versioned
 def test_a_version_of_anthropics_counts_where_nothing_else_says_who_asks(
     *, path: str, known: bool, told: Refusal
 ) -> None:
-    assert refusal_of(path, versioned=True, known=known) is told
-    assert refusal_of(path, versioned=False, known=known) is openai
+    shape = shape_of(path, [KEY, NEW], known=known)
+    assert (shape.refusal, shape.version) == (told, VERSIONS[1] if told is anthropic else None)
+    assert shape_of(path, [KEY], known=known) == Shape(anthropics=False)
+
+
+@pytest.mark.parametrize("versions", [[b"latest"], [b""], [b"2026-10-2\xff"], [b"2023-06-01", b"2026-10-21"]])
+def test_a_version_that_is_none_is_told_where_it_counts(versions: list[bytes]) -> None:
+    headers = [(b"anthropic-version", version) for version in versions]
+    with pytest.raises(BadRequest, match="anthropic-version must be one date"):
+        _ = shape_of("/v1/models", headers).version
+    assert shape_of("/v1/chat/completions", headers).version is None
