@@ -24,7 +24,7 @@ from cca.store.database import Connection
 from cca.store.sessions import KeptTurn, Name, Said, Session
 from cca.store.stored import Order
 from cca.store.turns import joined, user_rows
-from cca.web.answer import ignored
+from cca.web.asked import ignored
 from cca.web.body import as_json, has_body
 from cca.web.paging import limit_of, listed, not_listed, order_of
 from cca.web.sent import metadata_sent, sent_as

@@ -15,7 +15,7 @@ from cca.dialects.openai_responses.resource import input_tokens
 from cca.model import Conversation, Json
 from cca.request import of_heard
 from cca.service import Service
-from cca.web.answer import ignored, read_request
+from cca.web.asked import ignored, read_request
 from cca.web.body import as_json
 from cca.web.ending import Ending
 
