@@ -7,7 +7,7 @@ from typing import cast
 from quart import Response, current_app, g, request
 from quart_trio import QuartTrio
 
-from cca.dialects import DIALECTS, anthropic
+from cca.dialects import DIALECTS, anthropic_models
 from cca.dialects.contract import Dialect
 from cca.dialects.openai import model_object, models_list
 from cca.keys import ADMIN
@@ -130,7 +130,7 @@ async def _health(service: Service) -> Response:
 async def _models(service: Service) -> Response:
     catalogue = service.catalogue
     if _of_anthropics():
-        return as_json(anthropic.models(catalogue, request.args))
+        return as_json(anthropic_models.models(catalogue, request.args))
     return as_json(models_list(catalogue.entries, catalogue.renamed))
 
 
@@ -153,7 +153,7 @@ async def _with_service(serve: Callable[..., Awaitable[Response]], **arguments: 
 
 async def _model(service: Service, name: str) -> Response:
     if _of_anthropics():
-        return as_json(anthropic.model(service.catalogue, name))
+        return as_json(anthropic_models.model(service.catalogue, name))
     service.catalogue.resolve(name)
     return as_json(model_object(name))
 

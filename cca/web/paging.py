@@ -1,9 +1,8 @@
 """Pages of lists, as OpenAI's clients turn them: ``limit``, ``order`` and ``after``, which is the id of an item."""
 
-import re
-
 from quart import Response, request
 
+from cca.dialects import page
 from cca.errors import BadRequest
 from cca.model import Json
 from cca.store.stored import Order
@@ -17,10 +16,7 @@ MOST_ON_PAGE = 100
 
 def limit_of() -> int:
     """Return how many items the request wants on a page. Raise ``BadRequest``."""
-    given = request.args.get("limit", str(PAGE))
-    if not re.fullmatch(r"[0-9]{1,3}", given, re.ASCII) or not 1 <= int(given) <= MOST_ON_PAGE:
-        raise BadRequest(f"limit must be from 1 to {MOST_ON_PAGE}.", param="limit", code="invalid_value")
-    return int(given)
+    return page.limit_of(request.args, PAGE, MOST_ON_PAGE)
 
 
 def order_of(default: Order) -> Order:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from anthropic_reader import Reader, validate_message, validate_stream
 from anthropic_schema import check_message, check_stream
 from cca.catalogue import Catalogue
-from cca.dialects.anthropic import models, refusal
+from cca.dialects.anthropic import refusal
 from cca.dialects.anthropic_messages.answer import STOP_REASONS, MessageEncoder, message
+from cca.dialects.anthropic_models import models
 from cca.dialects.contract import Ask, Frame, Stamp
 from cca.errors import BadRequest, Busy, CcaError, NotFound, Overloaded, RateLimited, Unauthorized, UpstreamFailed
 from cca.message import Message
