@@ -14,6 +14,9 @@ from cca.model import Json
 MODELS_CREATED = "1970-01-01T00:00:00Z"
 """Claude Code does not say when its models were made; the schema asks for the epoch then."""
 
+DEFAULT = "default"
+"""The alias of whichever model Claude Code recommends, mostly beside one of its own."""
+
 PAGE = 20
 """Models on a page, unless ``limit`` says otherwise."""
 
@@ -24,7 +27,8 @@ def model(catalogue: Catalogue, name: str) -> Json:
     """Return the model that a name stands for, by its id. Raise ``NotFound``."""
     resolved = catalogue.resolve(name)
     entry = catalogue.entry(resolved)
-    return _model(resolved, resolved) if entry is None else _model(entry.id, entry.display_name)
+    found = resolved if entry is None else entry.id
+    return _model(found, _called(catalogue).get(found, found))
 
 
 def models(catalogue: Catalogue, query: Mapping[str, str]) -> Json:
@@ -34,15 +38,24 @@ def models(catalogue: Catalogue, query: Mapping[str, str]) -> Json:
     ``BadRequest`` for a page that there is not.
     """
     shown: dict[str, str] = {}
+    called = _called(catalogue)
     for entry in catalogue.entries:
         shown.setdefault(entry.alias, entry.display_name)
-        shown.setdefault(entry.id, entry.display_name)
+        shown.setdefault(entry.id, called[entry.id])
     for name in catalogue.renamed:
         shown.setdefault(name, name)
     page, has_more = _page(list(shown), query)
     first_id, last_id = (page[0], page[-1]) if page else (None, None)
     listed = [_model(name, shown[name]) for name in page]
     return {"data": listed, "first_id": first_id, "last_id": last_id, "has_more": has_more}
+
+
+def _called(catalogue: Catalogue) -> Mapping[str, str]:
+    """Return what each id is called: as its own alias is, and only without one as the default."""
+    called: dict[str, str] = {}
+    for entry in sorted(catalogue.entries, key=lambda entry: entry.alias == DEFAULT):
+        called.setdefault(entry.id, entry.display_name)
+    return called
 
 
 def _model(name: str, display_name: str) -> Json:

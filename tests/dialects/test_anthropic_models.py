@@ -34,7 +34,12 @@ def test_every_name_is_a_model_once() -> None:
     assert (listed["first_id"], listed["last_id"], listed["has_more"]) == ("default", "own", False)
     assert all(set(each) >= MODEL_KEYS for each in listed["data"])
     shown = [each["display_name"] for each in listed["data"]]
-    assert shown == ["Default", "Default", "Sonnet", "Haiku", "Haiku", "o3", "own"]
+    assert shown == ["Default", "Sonnet", "Sonnet", "Haiku", "Haiku", "o3", "own"]
+
+
+def test_a_model_that_has_no_other_name_is_the_default_one() -> None:
+    only = Catalogue((ModelEntry("default", "claude-sonnet-5-5", "Default"),), ())
+    assert [each["display_name"] for each in models(only, {})["data"]] == ["Default", "Default"]
 
 
 def test_no_model_is_an_empty_page() -> None:
@@ -105,6 +110,8 @@ def test_a_page_that_there_is_not(query: Mapping[str, str], param: str) -> None:
     ("name", "expected"),
     [
         ("sonnet", ("claude-sonnet-5-5", "Sonnet")),
+        ("default", ("claude-sonnet-5-5", "Sonnet")),
+        ("claude-sonnet-5-5", ("claude-sonnet-5-5", "Sonnet")),
         ("haiku", ("claude-haiku-4-5", "Haiku")),
         ("claude-haiku-4-5", ("claude-haiku-4-5", "Haiku")),
         ("gpt-5", ("claude-haiku-4-5", "Haiku")),
