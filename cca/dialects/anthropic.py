@@ -46,8 +46,15 @@ def refusal(error: CcaError, request_id: str) -> tuple[int, Json]:
 
 
 def _message(error: CcaError) -> str:
-    """Return what an error says, with the place that it is about: the format has no other place for that."""
-    named = error.param is not None and re.search(rf"(?<!\w){re.escape(error.param)}(?!\w)", error.message)
+    """Return what an error says, with the place that it is about: the format has no other place for that.
+
+    Of an object's field, as its type, it may begin with the object.
+    """
+    if error.param is None:
+        return error.message
+    around = error.param.rpartition(".")[0]
+    begun = around and error.message.startswith(f"{around} ")
+    named = begun or re.search(rf"(?<!\w){re.escape(error.param)}(?!\w)", error.message)
     return error.message if named else str(error)
 
 

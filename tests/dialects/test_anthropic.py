@@ -63,9 +63,16 @@ def test_an_account_that_cannot_pay_is_told_as_that(status: int) -> None:
         ("Say less.", "messages[0].content", "messages[0].content: Say less."),
         ("limit must be a number.", "limit", "limit must be a number."),
         ("No more than 4.", "n", "n: No more than 4."),
+        ("tools[0] is of type 'bash'.", "tools[0].type", "tools[0] is of type 'bash'."),
+        ("tools[0] it is.", "tools[0]", "tools[0] it is."),
+        ("In tools[0] is a fault.", "tools[0].type", "tools[0].type: In tools[0] is a fault."),
+        ("tools[10] is new.", "tools[1].type", "tools[1].type: tools[10] is new."),
         ("Say less.", None, "Say less."),
     ],
-    ids=["beside it", "in it", "in a word of it", "nowhere"],
+    ids=[
+        *("beside it", "in it", "in a word of it"),
+        *("in what is around it", "as what it begins with", "behind its beginning", "in another", "nowhere"),
+    ],
 )
 def test_a_message_says_what_it_is_about(message: str, param: str | None, told: str) -> None:
     assert refusal(BadRequest(message, param=param), "")[1]["error"]["message"] == told
