@@ -56,7 +56,7 @@ class Gate:
         wait = math.ceil((self.waiting + 1) * self._held / self.size)
         wait = max(LEAST_WAIT, min(wait, MOST_WAIT))
         return Busy(
-            f"cca is full: it answers {self.size} requests at once, and {self.queue} more wait for it. Try again in "
-            f"{wait} s, or raise CCA_PROCESSES={self.size} or CCA_QUEUE={self.queue}.",
+            f"cca is full. Requests that it answers at once (CCA_PROCESSES): {self.size}. Further ones that may wait "
+            f"(CCA_QUEUE): {self.queue}. Try again in {wait} s, or raise one of these settings.",
             retry_after=wait,
         )

@@ -109,8 +109,8 @@ async def test_a_full_queue_refuses_without_waiting(queue: int, autojump_clock: 
                 pass
         assert trio.current_time() == began
     assert refused.value.message == (
-        f"cca is full: it answers 1 requests at once, and {queue} more wait for it. Try again in "
-        f"{10 * (queue + 1)} s, or raise CCA_PROCESSES=1 or CCA_QUEUE={queue}."
+        "cca is full. Requests that it answers at once (CCA_PROCESSES): 1. Further ones that may wait (CCA_QUEUE): "
+        f"{queue}. Try again in {10 * (queue + 1)} s, or raise one of these settings."
     )
     assert refused.value.status == 529
 

@@ -419,8 +419,8 @@ async def test_past_the_cap_requests_wait_and_past_the_queue_they_are_refused(au
             refused = await client.reply()
             assert refused.status == 429
             assert refused.error == {
-                "message": "cca is full: it answers 2 requests at once, and 3 more wait for it. Try again in 20 s, or "
-                "raise CCA_PROCESSES=2 or CCA_QUEUE=3.",
+                "message": "cca is full. Requests that it answers at once (CCA_PROCESSES): 2. Further ones that may "
+                "wait (CCA_QUEUE): 3. Try again in 20 s, or raise one of these settings.",
                 "type": "rate_limit_error",
                 "param": None,
                 "code": None,

@@ -87,7 +87,7 @@ async def test_a_full_cca_is_overloaded(autojump_clock: MockClock) -> None:
         reply = await server.ask(post(body()))
         assert [(await client.reply()).status for client in clients] == [200, 200]
     assert (reply.status, error(reply)["type"]) == (529, "overloaded_error")
-    assert error(reply)["message"].startswith("cca is full: it answers 1 requests at once")
+    assert error(reply)["message"].startswith("cca is full. Requests that it answers at once (CCA_PROCESSES): 1. ")
     assert int(reply.headers["retry-after"]) > 0
     assert "x-should-retry" not in reply.headers
 
