@@ -62,8 +62,8 @@ class Keyring:
             key = self._valid(presented)
         if key is None:
             raise Unauthorized(
-                "This needs a valid API key, as `Authorization: Bearer sk-cca-...` or `x-api-key: sk-cca-...`. "
-                "Ask whoever runs this cca for one; it is made with `cca keys create`.",
+                "This needs a valid API key, as `Authorization: Bearer sk-cca-...` or `x-api-key: sk-cca-...`, and the "
+                "same one where both are sent. Ask whoever runs this cca for one; it is made with `cca keys create`.",
                 code=INVALID,
             )
         return key.principal
