@@ -231,6 +231,50 @@ async def test_the_result_of_a_call_arrives_with_all_that_is_in_it(parts: tuple[
     assert isinstance(events[-1], Finished)
 
 
+async def inputs(*calls: ToolUse) -> list[Json]:
+    """Return the inputs of past calls, as the model gets them."""
+    results = UserTurn(tuple(ToolResult(call.id, (Text("b"),)) for call in calls))
+    [_, (_, made), _] = turns(await request_for(Conversation("haiku", (user("a"), AssistantTurn(calls), results))))
+    return [block["input"] for block in made]
+
+
+EDITS = [{"old_string": "a", "new_string": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "left"),
+    [
+        pytest.param("ExitPlanMode", {"plan": "p", "planFilePath": "f", "z": 1}, {"z": 1}, id="the plan"),
+        pytest.param(
+            "Edit",
+            {"file_path": "f", "edits": EDITS, "old_string": "a", "new_string": "b"},
+            {"file_path": "f", "edits": EDITS},
+            id="one edit, beside several",
+        ),
+        pytest.param("Edit", {"old_string": "a", "new_string": "b"}, {"old_string": "a", "new_string": "b"}, id="one"),
+    ],
+)
+async def test_past_calls_lose_inputs_by_two_names_of_the_programs_own(name: str, given: Json, left: Json) -> None:
+    [made] = await inputs(ToolUse("c", name, given))
+    assert made == left
+
+
+async def test_past_calls_by_other_names_of_its_own_keep_theirs() -> None:
+    given = {"plan": "p", "planFilePath": "f", "edits": EDITS, "old_string": "a", "command": "c", "z": [1, {"y": None}]}
+    names = [name for name in OWN_NAMES if name not in ("ExitPlanMode", "Edit")]
+    assert await inputs(*(ToolUse(name, name, given) for name in names)) == [given] * len(names)
+
+
+async def test_the_programs_numbers_and_the_order_of_its_keys_are_those_of_javascript() -> None:
+    """In the inputs of past calls, and in schemas."""
+    given = {"b": 2**53 + 1, "10": 2**53, "2": {"a": 1.5, "1": -(2**53) - 1}}
+    numbers = {"2": {"1": -(2**53), "a": 1.5}, "10": 2**53, "b": 2**53}
+    [made] = await inputs(ToolUse("c", "look", given))
+    tool = Tool("look", None, {"type": "object", "default": given})
+    [offered] = (await request_for(evolve(prompt("hello"), tools=(tool,))))["tools"]
+    assert [json.dumps(each) for each in (made, offered["input_schema"]["default"])] == [json.dumps(numbers)] * 2
+
+
 async def test_the_program_drops_pictures_from_the_result_of_a_call_that_failed() -> None:
     """So they are not said there."""
     async with open_scripted_model() as model, open_cli(model) as cli:
