@@ -76,7 +76,7 @@ def _custom(tool: CustomTool | ServerTool, path: str) -> CustomTool:
     if isinstance(tool, CustomTool):
         return tool
     text = (
-        f"{path} is of type {tool.type[:60]!r}, which Anthropic defines or runs, and cca has custom tools only; "
+        f"{path}.type is {tool.type[:60]!r}, which Anthropic defines or runs, and cca has custom tools only; "
         "leave it out, or offer one of your own with an input_schema."
     )
     raise BadRequest(text, param=f"{path}.type", code="unsupported_value")
