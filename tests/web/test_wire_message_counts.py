@@ -66,6 +66,17 @@ async def test_the_query_and_what_has_no_effect_do_not_matter(autojump_clock: Mo
     assert reply.headers["x-cca-ignored"] == "speed"
 
 
+@pytest.mark.parametrize("limit", [-5, 0, 1, 10**9])
+async def test_how_much_may_come_out_has_no_effect(limit: int, autojump_clock: MockClock) -> None:
+    thinking = {"type": "enabled", "budget_tokens": 16_000}
+    async with serving() as server:
+        reply = await server.ask(
+            post(counted(user(FORTY), max_tokens=limit, thinking=thinking, stream=True), path=COUNT)
+        )
+    assert reply.json == {"input_tokens": NOTHING + 10}
+    assert reply.headers["x-cca-ignored"] == "max_tokens, stream"
+
+
 async def test_what_a_session_has_said_is_counted_and_nothing_is_said_in_it(autojump_clock: MockClock) -> None:
     walk = "x-session-id: walk"
     async with serving(*HELLO) as server:

@@ -5,6 +5,8 @@ Source of the format: Anthropic's published schema ``CreateMessageParams``; its 
 
 from collections.abc import Iterator, Mapping
 
+from attrs import evolve
+
 from cca import marks
 from cca.dialects.anthropic_messages.body import MessagesRequest, read
 from cca.dialects.anthropic_messages.checks import mark
@@ -19,6 +21,9 @@ from cca.dialects.tools import unheld
 from cca.errors import BadRequest
 from cca.model import Conversation, Json
 
+UNCOUNTED = ("max_tokens", "stream")
+"""Fields of a request for a message that its count has no use for."""
+
 MOST_MARKS = 4
 """Marks for the cache that the API takes."""
 
@@ -32,9 +37,12 @@ def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
 
 
 def decode_count(body: Mapping[str, Json], terms: Terms) -> Ask:
-    """Return what a body would ask for whose tokens are to be counted: it says nothing of how many may come out."""
+    """Return what a body would ask for whose tokens are to be counted. How many may come out, and how, is ignored."""
     check_thread(body)
-    return _asked(read(body), terms)
+    request = read(body)
+    ask = _asked(evolve(request, max_tokens=None, stream=None), terms)
+    sent = [name for name in UNCOUNTED if getattr(request, name) is not None]
+    return evolve(ask, ignored=(*ask.ignored, *sent))
 
 
 def _asked(request: MessagesRequest, terms: Terms) -> Ask:
