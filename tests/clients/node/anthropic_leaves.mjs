@@ -6,7 +6,7 @@ import { CHAT, CLAUDE, tell } from "./tell.mjs";
 const LONG = "[[delay 1s]] [[tokens 500]]";
 const SLOW = "[[wait 300s]] hello";
 
-const client = new Anthropic({ maxRetries: 0, timeout: 60_000 });
+const client = new Anthropic({ maxRetries: 0, timeout: 45_000 });
 
 const asked = (text) => ({ model: CLAUDE, max_tokens: 2000, messages: [{ role: "user", content: text }] });
 const chat = async () => (await client.messages.create(asked(CHAT))).content[0].text;

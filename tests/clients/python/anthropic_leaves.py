@@ -6,7 +6,7 @@ from tell import CHAT, CLAUDE, tell
 LONG = "[[delay 1s]] [[tokens 500]]"
 SLOW = "[[wait 300s]] hello"
 
-client = anthropic.Anthropic(max_retries=0, timeout=60)
+client = anthropic.Anthropic(max_retries=0, timeout=45)
 
 
 def asked(text):
