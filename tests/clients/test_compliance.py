@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from client_programs import environment, run
+from client_programs import HEARTBEAT, environment, run
 from live_server import Server, serving
 
 from cca.model import Json
@@ -22,7 +22,7 @@ UNCITED = re.compile(r"content\.\d+: \{'type': 'text', 'text': .*\} is not valid
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving() as server:
+    with serving(CCA_HEARTBEAT=str(HEARTBEAT)) as server:
         yield server
 
 
