@@ -20,6 +20,7 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from cca import marks
+from cca.aside import aside
 from cca.backends import Backend, Process
 from cca.backends.transcript import request_json
 from cca.claude.dialogue import Dialogue
@@ -70,10 +71,15 @@ class Talk:
 
 
 @asynccontextmanager
-async def fresh(backend: Backend, conversation: Conversation, now: Callable[[], float]) -> AsyncIterator[Talk]:
-    """Own a process for ``conversation`` until this is left. Raise ``Unavailable``; cancelling kills it."""
+async def fresh(
+    backend: Backend, conversation: Conversation, now: Callable[[], float], size: int = 0
+) -> AsyncIterator[Talk]:
+    """Own a process for ``conversation``, of about so many bytes, until this is left.
+
+    Raise ``Unavailable``; cancelling kills it.
+    """
     async with backend.open(conversation) as process:
-        yield _talk(process, conversation, now)
+        yield await aside(size, _talk, process, conversation, now())
 
 
 @frozen
@@ -122,27 +128,30 @@ class Parking:
         return len(self._parked)
 
     @asynccontextmanager
-    async def talk(self, owner: str, conversation: Conversation) -> AsyncIterator[Talk]:
+    async def talk(self, owner: str, conversation: Conversation, size: int = 0) -> AsyncIterator[Talk]:
         """Own a process for ``conversation``: one that waits for just what it adds, or a fresh one.
+
+        What is of ``size`` bytes, about, is made aside of the event loop where that is long.
 
         Raise ``Unavailable`` when there is none to be had. Cancelling kills it, and leaving does, but for one that
         stays.
         """
-        said = marks.settled(conversation)
-        bay = waiting = self._take(owner, said)
+        said = await aside(size, marks.settled, conversation)
+        bay = waiting = await self._take(owner, said, size)
         if bay is None:
-            if self._nursery is None or not self.most or not _may_stay(said):
-                async with fresh(self.backend, conversation, self.now) as talk:
+            if self._nursery is None or not self.most or not await aside(size, _may_stay, said):
+                async with fresh(self.backend, conversation, self.now, size) as talk:
                     yield talk
                 return
-            bay = await self._nursery.start(self._hold, conversation)
+            bay = await self._nursery.start(self._hold, conversation, size)
         place = None
         try:
             if waiting is not None:
                 bay.talk.go_on(conversation, self.now())
             yield bay.talk
             if bay.talk.stays:
-                place = _place(owner, evolve(said, turns=(*said.turns, _turn(bay.talk.message))))
+                turns = (*said.turns, _turn(bay.talk.message))
+                place = await aside(size, _place, owner, evolve(said, turns=turns))
         finally:
             if place is not None and self._nursery is not None and not bay.gone.is_set():
                 self._park(place, bay, self._nursery)
@@ -152,12 +161,12 @@ class Parking:
                 with trio.move_on_after(GONE_TIMEOUT, shield=True):
                     await bay.gone.wait()
 
-    async def _hold(self, conversation: Conversation, task_status: trio.TaskStatus[_Bay]) -> None:
+    async def _hold(self, conversation: Conversation, size: int, task_status: trio.TaskStatus[_Bay]) -> None:
         """Own a process until it is left."""
         bay: _Bay | None = None
         try:
             async with self.backend.open(conversation) as process:
-                bay = _Bay(_talk(process, conversation, self.now, may_stay=True))
+                bay = _Bay(await aside(size, partial(_talk, may_stay=True), process, conversation, self.now()))
                 task_status.started(bay)
                 await bay.left.wait()
         except* Exception:
@@ -177,14 +186,14 @@ class Parking:
             self._let_go(next(iter(self._parked)))
         nursery.start_soon(self._wait, place, bay)
 
-    def _take(self, owner: str, conversation: Conversation) -> _Bay | None:
+    async def _take(self, owner: str, conversation: Conversation, size: int) -> _Bay | None:
         """Return the process that waits for what ends ``conversation``."""
         *before, last = conversation.turns
         if not self._parked or not before or not any(isinstance(part, ToolResult) for part in last.content):
             return None
-        if marks.placed(conversation):
+        if await aside(size, marks.placed, conversation):
             return None
-        place = _place(owner, evolve(conversation, turns=tuple(before)))
+        place = await aside(size, _place, owner, evolve(conversation, turns=tuple(before)))
         bay = None if place is None else self._parked.get(place)
         if place is None or bay is None:
             return None
@@ -213,8 +222,8 @@ class Parking:
             bay.talk.process.end()
 
 
-def _talk(process: Process, conversation: Conversation, now: Callable[[], float], *, may_stay: bool = False) -> Talk:
-    dialogue = Dialogue(conversation, now())
+def _talk(process: Process, conversation: Conversation, now: float, *, may_stay: bool = False) -> Talk:
+    dialogue = Dialogue(conversation, now)
     return Talk(process, dialogue, dialogue.open(), may_stay)
 
 

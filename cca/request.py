@@ -8,7 +8,7 @@ what is kept                                  before the client is told of the e
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
@@ -57,11 +57,12 @@ class Request:
 
 @frozen
 class Asked:
-    """One choice: the conversation as it is held, what it is kept in, and what it comes to."""
+    """One choice: the conversation as it is held, of ``size`` bytes, what it is kept in, and what it comes to."""
 
     conversation: Conversation
     session: OpenSession | None
     tally: Tally
+    size: int
     tokens: int = field(init=False)
 
     @tokens.default
@@ -136,7 +137,8 @@ async def _converse(
     answer: Answer,
     after: AsyncExitStack,
 ) -> None:
-    choices = await aside(_size(request, sessions), _choices, request, sessions, tallies)
+    size = request.size + sum(session.size for session in sessions if session is not None)
+    choices = await aside(size, _choices, request, sessions, tallies, size)
     principal = request.principal
     with service.limiter.admit(principal.key_id, principal.limits, sum(each.tokens for each in choices)) as grant:
 
@@ -154,19 +156,16 @@ async def _converse(
             _charge(grant, tallies, complete=True)
 
 
-def _choices(request: Request, sessions: Sequence[OpenSession | None], tallies: Sequence[Tally]) -> list[Asked]:
+def _choices(
+    request: Request, sessions: Sequence[OpenSession | None], tallies: Sequence[Tally], size: int
+) -> list[Asked]:
     choices = [
-        Asked(_continued(request, conversation, session), session, tally)
+        Asked(_continued(request, conversation, session), session, tally, size)
         for conversation, session, tally in zip(request.ask.conversations, sessions, tallies, strict=True)
     ]
     for asked in choices:
         check_pairs(asked.conversation.turns, request.ask.results)
     return choices
-
-
-def _size(request: Request, sessions: Iterable[OpenSession | None]) -> int:
-    """Return how many bytes the model is to hear, about."""
-    return request.size + sum(session.size for session in sessions if session is not None)
 
 
 async def _choose(
@@ -181,7 +180,7 @@ async def _choose(
         # After its place and its process are free for others: a database that is busy keeps nobody waiting.
         after.push_async_callback(_keep, service, asked.session, asked.tally, stream=request.ask.stream)
         asked.tally.asked_tokens = asked.tokens - (asked.conversation.sampling.max_tokens or 0)
-        talk = service.parking.talk(request.principal.owner, asked.conversation)
+        talk = service.parking.talk(request.principal.owner, asked.conversation, asked.size)
         await hold(talk, service.deadlines, choice, settle)
 
 
@@ -213,7 +212,7 @@ async def of_heard(service: Service, request: Request, function: Callable[[Conve
             check_pairs(conversation.turns, request.ask.results)
             return function(conversation)
 
-        return await aside(_size(request, [session]), of_all)
+        return await aside(request.size + (0 if session is None else session.size), of_all)
 
 
 def _continued(request: Request, sent: Conversation, session: OpenSession | None) -> Conversation:
