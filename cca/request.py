@@ -178,7 +178,7 @@ async def _choose(
 ) -> None:
     async with service.gate.slot():
         # After its place and its process are free for others: a database that is busy keeps nobody waiting.
-        after.push_async_callback(_keep, service, asked.session, asked.tally, stream=request.ask.stream)
+        after.push_async_callback(_keep, service, asked, stream=request.ask.stream)
         asked.tally.asked_tokens = asked.tokens - (asked.conversation.sampling.max_tokens or 0)
         talk = service.parking.talk(request.principal.owner, asked.conversation, asked.size)
         await hold(talk, service.deadlines, choice, settle)
@@ -235,7 +235,8 @@ async def _settle(
         tally.complete = True
         if asked.session is not None:
             try:
-                await asked.session.keep(tally, "completed", _answer_stored(request, asked.session, tallies))
+                answer = _answer_stored(request, asked.session, tallies)
+                await asked.session.keep(tally, "completed", answer, asked.size)
             except BaseException:
                 # It is not told of its end, and what there is of it is kept as that.
                 tally.complete = False
@@ -268,13 +269,14 @@ def _charge(grant: Grant, tallies: Sequence[Tally], *, complete: bool = False) -
         grant.settle(sum(tally.tokens for tally in tallies), sum(tally.cost for tally in tallies))
 
 
-async def _keep(service: Service, session: OpenSession | None, tally: Tally, *, stream: bool) -> None:
+async def _keep(service: Service, asked: Asked, *, stream: bool) -> None:
     """Keep what is not kept yet. Bounded; a failure is logged, and the ledger tries again."""
+    session, tally = asked.session, asked.tally
     with trio.move_on_after(KEEP_TIMEOUT, shield=True) as scope:
         # What never began is a failure, which the client was told of: it will ask again.
         if session is not None and tally.begun:
             try:
-                if await session.keep(tally, tally.status(stream=stream)):
+                if await session.keep(tally, tally.status(stream=stream), size=asked.size):
                     return
             except CcaError as error:
                 log.error("An exchange is not in its session: %s", error)  # noqa: TRY400 - its message says all

@@ -7,13 +7,14 @@ from functools import partial
 import trio
 from attrs import define, evolve, field, frozen
 
+from cca.aside import aside
 from cca.errors import BadRequest, Conflict, NotFound
 from cca.model import Conversation, Turn
 from cca.store import exchanges, sessions, stored
 from cca.store.database import Connection, Database
 from cca.store.sessions import Name, Session
 from cca.store.stored import Answer, Stored
-from cca.store.turns import Status, answer_row, joined, user_rows
+from cca.store.turns import Row, Status, answer_row, joined, user_rows
 from cca.tally import Tally
 
 SWEEP_INTERVAL = 300.0
@@ -68,15 +69,16 @@ class OpenSession:
         """The system prompt that the next request goes on from."""
         return () if self._sent is None else self._sent.system
 
-    async def keep(self, tally: Tally, status: Status, answer: Answer | None = None) -> bool:
+    async def keep(self, tally: Tally, status: Status, answer: Answer | None = None, size: int = 0) -> bool:
         """Commit the exchange as far as it came, and let the next writer go on; return whether it is kept by now.
 
-        ``answer`` is stored with it. Raise ``Conflict`` when the session is not as it was, ``Unavailable`` when the
-        database cannot be written.
+        ``answer`` is stored with it; what was sent is of ``size`` bytes at most. Raise ``Conflict`` when the session is
+        not as it was, ``Unavailable`` when the database cannot be written.
         """
         if self._kept or self._sent is None or (self.only_stored and answer is None):
             return self._kept
-        rows = (*user_rows(self._sent.turns), answer_row(tally.message, tally.answered()))
+        sent = await aside(size, _rows, self._sent)
+        rows = (*sent, answer_row(tally.message, tally.answered()))
         said = sessions.Said(
             self._sent.system,
             rows,
@@ -241,6 +243,10 @@ class Sessions:
         """Delete what has expired, and return how many sessions that were. None is deleted while it is answered."""
         now, writing = self.now(), self.writing
         return await self.database.erase(lambda connection: sessions.sweep(connection, now, writing))
+
+
+def _rows(sent: Conversation) -> list[Row]:
+    return [*user_rows(sent.turns)]
 
 
 def no_conversation(name: Name, param: str | None = None) -> NotFound:
