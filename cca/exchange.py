@@ -46,8 +46,15 @@ class Answer:
     unfinished: int
 
     async def send(self, told: Told) -> None:
+        """Send an event: without a checkpoint while there is room, so that events of one read share a write.
+
+        And so that what was kept as complete is told as that, though an end came in that moment.
+        """
         try:
-            await self._channel.send(told)
+            try:
+                self._channel.send_nowait(told)
+            except trio.WouldBlock:
+                await self._channel.send(told)
         except trio.BrokenResourceError:
             raise _NobodyReads from None
 
@@ -56,13 +63,7 @@ class Answer:
 
     async def finish(self, told: Told) -> None:
         """Send the end of a choice."""
-        try:
-            # Without a checkpoint: what was kept as complete is told as that, though an end came in that moment.
-            self._channel.send_nowait(told)
-        except trio.WouldBlock:
-            await self.send(told)
-        except trio.BrokenResourceError:
-            raise _NobodyReads from None
+        await self.send(told)
         self.unfinished -= 1
 
     async def fail(self, error: CcaError) -> None:

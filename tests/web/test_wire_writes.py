@@ -1,0 +1,39 @@
+"""In how many writes an answer goes out: what is there goes together, and nothing waits for what is not."""
+
+from typing import Any
+
+import pytest
+from claude_says import start, stop, text
+from messages_wire import MESSAGES
+from trio.testing import MockClock
+from wire_harness import CHAT, posted, serving, user
+
+WORDS = [f"w{number} " for number in range(500)]
+
+BODIES = {
+    CHAT: {"messages": [user()]},
+    "/v1/completions": {"prompt": "Hello"},
+    "/v1/responses": {"input": "Hello"},
+    MESSAGES: {"messages": [user()], "max_tokens": 100},
+}
+
+
+def streamed_by(path: str) -> bytes:
+    body: Any = {"model": "haiku", "stream": True, **BODIES[path]}
+    return posted(path, body)
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_pieces_that_came_together_share_a_write(path: str, autojump_clock: MockClock) -> None:
+    answer = start(), *map(text, WORDS), stop()
+    async with serving(b"".join(answer)) as together, serving(*answer) as apart:
+        reply, spread = await together.ask(streamed_by(path)), await apart.ask(streamed_by(path))
+    assert len(reply.chunks) == 1
+    assert reply.body == spread.body
+
+
+async def test_a_piece_does_not_wait_for_the_next(autojump_clock: MockClock) -> None:
+    answer = [said for word in WORDS[:5] for said in (text(word), 0.001)]
+    async with serving(start(), *answer, stop()) as server:
+        reply = await server.ask(streamed_by(CHAT))
+    assert [chunk.count(b"data: ") for chunk in reply.chunks] == [2, 1, 1, 1, 1, 2]
