@@ -1,212 +1,184 @@
-"""What cca costs: the same prompt through the bare Claude Code and through cca, and with and without a session.
+"""How fast cca is, beside the bare Claude Code and whoever else is given, in one command and one run.
 
-    python -m tools.bench [--rounds 20] [--tokens 50] [--only processes|sessions] [--json FILE]
+    python -m tools.bench [--rounds 12] [--seconds 30] [--url NAME=http://...] [--json FILE] [--chart FILE.svg]
 
-The first two start a process for each prompt, and talk to one scripted model; what a session adds is in
-``tools.bench_sessions``. The figures of one run compare with each other, and with nothing else: the machine's speed is
-in all of them.
+Requests one at a time, then many at once, then sessions. One scripted model answers for all, so that it is
+not the network and not the model that is measured: what differs is how a conversation comes to Claude Code and back.
+The figures of one run compare with each other, and with nothing else: the machine's speed is in all of them.
+
+A server given with --url is one that is running, and whose Claude Code asks the scripted model that --api names:
+``python -m cca.scripted --port 9100``, for ``ANTHROPIC_BASE_URL=http://127.0.0.1:9100``.
 """
 
 import argparse
 import json
 import os
-import signal
-import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-import orjson
 import trio
-from attrs import asdict, frozen
+from attrs import define
 
 from cca.backends.discovery import find_claude
-from cca.claude.launch import Directories, launch, offline_environ
-from cca.claude.script import script
-from cca.model import Conversation, Text, UserTurn
-from cca.scripted import open_scripted_model
-from tools.bench_sessions import compare_sessions, session_table
+from cca.claude.launch import offline_environ
+from tools.bench_asks import MODEL, Server, Times, cold
+from tools.bench_bodies import Bodies
+from tools.bench_load import Contender, compare_loads
+from tools.bench_machine import cpu_seconds, listener, taken
+from tools.bench_report import Report
+from tools.bench_servers import Subject, scripted_model, serving
+from tools.bench_sessions import compare_sessions
+from tools.bench_targets import CCA
+from tools.bench_turns import BARE_COLD, Asked, Rounds, take_turns
 
-ROUND_TIMEOUT = 60.0
-"""Seconds for one prompt; one that takes longer is a fault, not a figure."""
+TOKENS = 50
+
+AT_ONCE = (8, 16)
 
 SESSION_ROUNDS = 5
-"""Rounds of sessions for one of processes: they are quick, and their differences small."""
+"""Rounds of sessions for one of turns: they are quick, and their differences small."""
 
-MODEL = "haiku"
+STAYING = 6.0
+"""Seconds that a conversation stays in the cca that is measured: no more than the end of them may be waited for."""
 
-STREAMED_TEXT = b'"text_delta"'
-"""What stands in the line of Claude Code's that holds a piece of text."""
+GONE = 4.0
+"""Seconds after these in which processes end, and others may start that wait."""
 
-HTTP_TEXT = b'"delta":{"content":"'
-"""What stands in a chunk of cca's that holds a piece of text; the first chunk's is empty."""
+START = 2.5
+"""Seconds in which the processes start that wait from the beginning."""
 
+CCA_COLD = "cca, a process each"
 
-@frozen
-class Times:
-    """Seconds from asking to the first text, and to the end."""
-
-    first: float
-    total: float
+PARTS = ("turns", "load", "sessions")
 
 
-@frozen
-class Figures:
-    """Milliseconds."""
+@define
+class Bench:
+    """A run: the servers that are measured, and what is known of them so far."""
 
-    name: str
-    first_median: float
-    first_p95: float
-    total_median: float
-    total_p95: float
+    program: str
+    environ: dict[str, str]
+    bodies: Bodies
+    cold: Subject
+    waiting: list[Subject]
+    report: Report
+    scripted: int | None
 
-
-Ask = Callable[[str], Awaitable[Times]]
-
-
-async def bare(program: str, environ: Mapping[str, str], prompt: str) -> Times:
-    """Ask the program itself, started as cca starts it, and kill it at the end of its message, as cca does."""
-    conversation = Conversation(MODEL, (UserTurn((Text(prompt),)),))
-    with tempfile.TemporaryDirectory() as own:
-        places = [Path(own, name) for name in ("work", "tmp", "config")]
-        for place in places:
-            place.mkdir()
-        how = launch(program, environ, Directories(*map(str, places)), retries=0)
-        started = trio.current_time()
-        process = await trio.lowlevel.open_process(
-            how.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=how.cwd, env=how.env
+    async def turns(self, number: int) -> None:
+        rounds = Rounds(
+            self.program,
+            self.environ,
+            self.bodies,
+            Asked(self.cold, self.bodies),
+            [Asked(subject, self.bodies) for subject in self.waiting],
+            frozenset((CCA, CCA_COLD)),
         )
-        try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            await process.stdin.send_all(b"".join(script(conversation)))
-            return await _until(process.stdout, started, STREAMED_TEXT, b'"message_delta"')
-        finally:
-            process.kill()
-            with trio.CancelScope(shield=True):  # it was killed, and takes some 20 ms to be gone
-                await process.wait()
+        self.report.turns, self.report.cpu = await take_turns(rounds, number)
 
+    async def load(self, at_once: int, seconds: float) -> None:
+        contenders = [
+            *(Contender(each.name, partial(self._through, each), each.pid) for each in self.waiting),
+            Contender(BARE_COLD, self._cold),
+        ]
+        before = cpu_seconds(self.scripted), cpu_seconds(os.getpid())
+        loads = await compare_loads(contenders, at_once, seconds)
+        self.report.loads[at_once] = loads
+        answers = sum(each.answers for each in loads.values())
+        self.report.beside(at_once, answers, before, (cpu_seconds(self.scripted), cpu_seconds(os.getpid())))
 
-async def through_cca(port: int, prompt: str) -> Times:
-    """Ask cca for a streamed chat completion, on a connection of its own."""
-    body = orjson.dumps({"model": MODEL, "stream": True, "messages": [{"role": "user", "content": prompt}]})
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    started = trio.current_time()
-    stream = await trio.open_tcp_stream("127.0.0.1", port)
-    async with stream:
-        await stream.send_all(head.encode() + body)
-        return await _until(stream, started, HTTP_TEXT, b"data: [DONE]")
+    async def _through(self, subject: Subject) -> Times:
+        return (await Asked(subject, self.bodies).ask(self.bodies.plain())).times
 
+    async def _cold(self) -> Times:
+        return await cold(self.program, self.environ, self.bodies.plain())
 
-async def _until(stream: trio.abc.ReceiveStream, started: float, text: bytes, end: bytes) -> Times:
-    seen = b""
-    first: float | None = None
-    while end not in seen:
-        chunk = await stream.receive_some(65_536)
-        if not chunk:
-            raise EOFError(f"the answer broke off: {seen[-300:]!r}")
-        seen += chunk
-        if first is None and _has_text(seen, text):
-            first = trio.current_time() - started
-    assert first is not None
-    return Times(first, trio.current_time() - started)
-
-
-def _has_text(seen: bytes, text: bytes) -> bool:
-    return text in seen.replace(text + b'"', b"")
+    def look(self, when: str) -> None:
+        self.report.memory[when] = {each.name: taken(each.pid) for each in (self.cold, *self.waiting)}
 
 
 @asynccontextmanager
-async def serving(environ: Mapping[str, str], program: str) -> AsyncIterator[int]:
-    """Own a running ``cca serve``, with the real Claude Code; yield its port."""
-    command = [sys.executable, "-m", "cca", "serve", "--port", "0", "--claude", program]
-    process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, env=environ)
-    try:
-        assert process.stdout is not None
-        line = b""
-        while b"\n" not in line:
-            line += await process.stdout.receive_some()
-        yield int(line.rstrip().rpartition(b":")[2])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        with trio.move_on_after(15, shield=True):  # its grace time, and some
-            await process.wait()
-
-
-async def compare(rounds: int, tokens: int) -> list[Figures]:
-    """Ask in turns, so that a slow moment of the machine is everybody's."""
+async def prepared(options: argparse.Namespace) -> AsyncIterator[Bench]:
+    """Own all that the first two parts need."""
     program = find_claude(None, os.environ)
-    prompt = f"[[tokens {tokens}]] Say something."
-    with tempfile.TemporaryDirectory() as home:
-        async with open_scripted_model() as model:
-            environ = offline_environ({"PATH": os.environ["PATH"], "HOME": home}, model.base_url)
-            async with serving(environ, program) as port:
-                asks: Mapping[str, Ask] = {
-                    "Claude Code, started for it": partial(bare, program, environ),
-                    "cca, a process each": partial(through_cca, port),
-                }
-                return await _take_turns(asks, prompt, rounds)
+    async with AsyncExitStack() as stack:
+        api, scripted = options.api, listener(urlsplit(options.api).port or 80) if options.api else None
+        if api is None:
+            model = await stack.enter_async_context(scripted_model())
+            api, scripted = model.address, model.pid
 
+        def environ(**settings: str) -> dict[str, str]:
+            home = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            return offline_environ({"PATH": os.environ["PATH"], "HOME": home, **settings}, api)
 
-async def _take_turns(asks: Mapping[str, Ask], prompt: str, rounds: int) -> list[Figures]:
-    times: dict[str, list[Times]] = {name: [] for name in asks}
-    for number in range(rounds + 1):
-        for name, ask in asks.items():
-            with trio.fail_after(ROUND_TIMEOUT):
-                taken = await ask(prompt)
-            if number:  # the first round warms the disk
-                times[name].append(taken)
-    return [_figures(name, taken) for name, taken in times.items()]
-
-
-def _figures(name: str, taken: Sequence[Times]) -> Figures:
-    first = sorted(each.first * 1000 for each in taken)
-    total = sorted(each.total * 1000 for each in taken)
-    return Figures(name, statistics.median(first), _p95(first), statistics.median(total), _p95(total))
-
-
-def _p95(values: Sequence[float]) -> float:
-    return values[min(len(values) - 1, int(len(values) * 0.95))]
-
-
-def table(figures: Sequence[Figures]) -> str:
-    base = figures[0]
-    rows = [f"{'ms':30}{'first':>8}{'p95':>8}{'total':>8}{'p95':>8}{'first, against bare':>24}"]
-    for each in figures:
-        against = f"{each.first_median / base.first_median:.2f} x, {each.first_median - base.first_median:+.0f} ms"
-        rows.append(
-            f"{each.name:30}{each.first_median:8.0f}{each.first_p95:8.0f}"
-            f"{each.total_median:8.0f}{each.total_p95:8.0f}{against:>24}"
+        once = environ(CCA_WAITING="0", CCA_STAYING="0")
+        yield Bench(
+            program,
+            environ(),
+            Bodies(TOKENS, uuid.uuid4().hex[:8]),
+            await stack.enter_async_context(serving(CCA_COLD, once, program)),
+            [
+                await stack.enter_async_context(serving(CCA, environ(CCA_STAYING_TIMEOUT=f"{STAYING}"), program)),
+                *options.url,
+            ],
+            Report(),
+            scripted,
         )
-    return "\n".join(rows)
+
+
+async def run(options: argparse.Namespace) -> Report:
+    """Return what was found of the first two parts."""
+    async with prepared(options) as bench:
+        await trio.sleep(START)
+        bench.look("idle")
+        if "turns" in options.only:
+            await bench.turns(options.rounds)
+        if "load" in options.only:
+            for at_once in options.at_once or AT_ONCE:
+                await bench.load(at_once, options.seconds)
+        bench.look("at the end")
+        await trio.sleep(STAYING + GONE)
+        bench.look("later")
+        return bench.report
+
+
+def named(given: str) -> Subject:
+    """Read ``NAME=http://host:port``; after a # there may be a model, if it does not know cca's."""
+    name, equals, address = given.partition("=")
+    base, _, model = address.partition("#")
+    if not equals or urlsplit(base).scheme != "http":
+        raise argparse.ArgumentTypeError(f"{given!r} is not NAME=http://HOST:PORT")
+    server = Server(base.rstrip("/").removesuffix("/v1"), model or MODEL)
+    return Subject(name, server, listener(urlsplit(base).port or 80))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--tokens", type=int, default=50)
-    parser.add_argument("--only", choices=("processes", "sessions"), help="one of the two comparisons")
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=12, help="of requests one at a time")
+    parser.add_argument("--seconds", type=float, default=30, help="for each of those that are asked many at once")
+    parser.add_argument("--at-once", type=int, action="append", help="how many; may be given again (8 and 16)")
+    parser.add_argument("--url", type=named, action="append", default=[], metavar="NAME=URL[#MODEL]", help="a server")
+    parser.add_argument("--api", help="the address of a scripted model that runs, as such a server's must")
+    parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be given again")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
+    parser.add_argument("--chart", type=Path, help="draw them here, as SVG")
     options = parser.parse_args(arguments)
-    figures: dict[str, list[Any]] = {}
-    if options.only != "sessions":
-        processes = trio.run(compare, options.rounds, options.tokens)
-        print(table(processes))
-        figures["processes"] = [asdict(each) for each in processes]
-    if options.only != "processes":
-        sessions = trio.run(compare_sessions, options.rounds * SESSION_ROUNDS)
-        print(session_table(sessions))
-        figures["sessions"] = [asdict(each) for each in sessions]
+    if options.url and not options.api:
+        parser.error("--url needs --api: the Claude Code of each server must ask the same scripted model.")
+    options.only = options.only or PARTS
+    report = trio.run(run, options) if {"turns", "load"}.intersection(options.only) else Report()
+    if "sessions" in options.only:
+        report.sessions = trio.run(compare_sessions, options.rounds * SESSION_ROUNDS)
+    print(report.text())
     if options.json is not None:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        options.json.write_text(json.dumps(report.plain(), indent=2) + "\n")
+    if options.chart is not None:
+        options.chart.write_text(report.chart())
     return 0
 
 

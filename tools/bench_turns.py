@@ -1,0 +1,182 @@
+"""One request at a time: every way to ask, in turns, so that a slow moment of the machine is everybody's.
+
+A turn that finds a process waiting comes when that process, and whatever was started beside it, has been at rest for a
+while: how long a first token takes is measured, not how soon the next request may come.
+"""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+
+import trio
+from attrs import define, field, frozen
+
+from cca.model import Json
+from tools.bench_asks import Answered, Bare, NotAnswered, Times, cold, one_more, running, told
+from tools.bench_bodies import Bodies
+from tools.bench_machine import cpu_seconds
+from tools.bench_servers import Subject
+
+REST = 1.6
+"""Seconds that a process that was started has for its start, and to wait a second: it takes about half of one."""
+
+ASK_TIMEOUT = 60.0
+"""Seconds for one answer; one that takes longer is a fault, not a figure."""
+
+FIRST, CONFIGURED, FOLLOW_UP, TOOLS = "first turn", "configured first turn", "follow-up", "tool follow-up"
+
+BARE_COLD = "Claude Code, started for it"
+BARE_WAITING = "Claude Code, waiting"
+BARE_WARM = "Claude Code, that has answered"
+
+Way = tuple[str, str]
+"""Who is asked, and for what."""
+
+
+@frozen
+class Spread:
+    """Milliseconds to the first text and to the end: of ``number`` answers the median, and what 95 % came within."""
+
+    who: str
+    what: str
+    number: int
+    first_median: float
+    first_p95: float
+    total_median: float
+    total_p95: float
+
+    @property
+    def times(self) -> tuple[float, float, float, float]:
+        return self.first_median, self.first_p95, self.total_median, self.total_p95
+
+
+@define
+class Turns:
+    """What was measured of each way to ask, and why one could not be."""
+
+    times: dict[Way, list[Times]] = field(factory=dict, init=False)
+    missing: dict[Way, str] = field(factory=dict, init=False)
+
+    def note(self, who: str, what: str, times: Times) -> None:
+        self.times.setdefault((who, what), []).append(times)
+
+    @property
+    def spreads(self) -> list[Spread]:
+        return [spread(*way, taken) for way, taken in self.times.items()]
+
+
+@define
+class Asked:
+    """A server, and how many answers it has given."""
+
+    subject: Subject
+    bodies: Bodies
+    answers: int = field(default=0, init=False)
+
+    async def ask(self, body: Json) -> Answered:
+        """Return a whole answer. Raise ``NotAnswered``."""
+        with trio.move_on_after(ASK_TIMEOUT):
+            answered = await self.subject.server.ask(body)
+            self.answers += 1
+            if not answered.message.get("tool_calls") and not self.bodies.is_whole(answered.message):
+                raise NotAnswered(f"{self.subject.name} answered {answered.message!r:.300}")
+            return answered
+        raise NotAnswered(f"{self.subject.name} did not answer within {ASK_TIMEOUT:.0f} seconds.")
+
+
+@define
+class Rounds:
+    """``waiting`` are servers that answer all kinds of turn, ``cold`` is one that starts a process for each."""
+
+    program: str
+    environ: Mapping[str, str]
+    bodies: Bodies
+    cold: Asked
+    waiting: Sequence[Asked]
+    must: frozenset[str]
+    """Names of the servers that must do everything; what another cannot do is left out."""
+
+    async def one(self, turns: Turns) -> None:
+        async with AsyncExitStack() as stack:
+            plain, configured = [await stack.enter_async_context(running(self.program, self.environ)) for _ in range(2)]
+            await trio.sleep(REST)
+            await self._bare(turns, plain, configured)
+            for asked in self.waiting:
+                await self._first_and_next(turns, asked)
+            await plain.settle()
+            turns.note(BARE_WARM, FOLLOW_UP, await plain.ask(one_more(self.bodies.wish)))
+        for asked in self.waiting:
+            await self._timed(turns, asked, CONFIGURED, self.bodies.configured)
+            await self._calls(turns, asked)
+        for what, body in ((FIRST, self.bodies.plain), (CONFIGURED, self.bodies.configured)):
+            if what == FIRST:
+                turns.note(BARE_COLD, what, await cold(self.program, self.environ, body()))
+            await self._timed(turns, self.cold, what, body)
+
+    async def _bare(self, turns: Turns, plain: Bare, configured: Bare) -> None:
+        with trio.fail_after(ASK_TIMEOUT):
+            turns.note(BARE_WAITING, FIRST, await plain.ask(told(self.bodies.plain())))
+            turns.note(BARE_WAITING, CONFIGURED, await configured.ask(told(self.bodies.configured())))
+
+    async def _first_and_next(self, turns: Turns, asked: Asked) -> None:
+        body = self.bodies.plain()
+        answered = await self._timed(turns, asked, FIRST, lambda: body)
+        await trio.sleep(REST)
+        if answered is not None:
+            message = answered.message
+            await self._timed(turns, asked, FOLLOW_UP, lambda: self.bodies.going_on(body, message))
+
+    async def _calls(self, turns: Turns, asked: Asked) -> None:
+        """Have a tool called, which is not measured, and send its results, which is."""
+        await trio.sleep(REST)
+        body = self.bodies.calling()
+        called = await self._tried(turns, asked, TOOLS, lambda: body)
+        await trio.sleep(REST)
+        if called is not None:
+            message = called.message
+            await self._timed(turns, asked, TOOLS, lambda: self.bodies.with_results(body, message))
+
+    async def _timed(self, turns: Turns, asked: Asked, what: str, make: Callable[[], Json]) -> Answered | None:
+        answered = await self._tried(turns, asked, what, make)
+        if answered is not None:
+            turns.note(asked.subject.name, what, answered.times)
+        return answered
+
+    async def _tried(self, turns: Turns, asked: Asked, what: str, make: Callable[[], Json]) -> Answered | None:
+        try:
+            return await asked.ask(make())
+        except NotAnswered as why:
+            if asked.subject.name in self.must:
+                raise
+            turns.missing[asked.subject.name, what] = str(why)
+            return None
+
+
+async def take_turns(rounds: Rounds, number: int) -> tuple[Turns, dict[str, float | None]]:
+    """Return what was measured in ``number`` rounds, and each server's milliseconds of CPU time an answer."""
+    await rounds.one(Turns())  # the first warms the disk
+    turns = Turns()
+    servers = (rounds.cold, *rounds.waiting)
+    before = [(asked.answers, cpu_seconds(asked.subject.pid)) for asked in servers]
+    for _ in range(number):
+        await rounds.one(turns)
+    return turns, {
+        asked.subject.name: per_answer(started, cpu_seconds(asked.subject.pid), asked.answers - answers)
+        for asked, (answers, started) in zip(servers, before, strict=True)
+    }
+
+
+def per_answer(before: float | None, after: float | None, answers: int) -> float | None:
+    """Return the milliseconds of CPU time for each of the ``answers`` between two looks at a process."""
+    return None if before is None or after is None or not answers else (after - before) * 1000 / answers
+
+
+def spread(who: str, what: str, taken: Sequence[Times]) -> Spread:
+    first = sorted(each.first * 1000 for each in taken)
+    total = sorted(each.total * 1000 for each in taken)
+    middle = statistics.median
+    return Spread(who, what, len(taken), middle(first), p95(first), middle(total), p95(total))
+
+
+def p95(values: Sequence[float]) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * 0.95))]
