@@ -8,10 +8,11 @@ what is kept                                  before the client is told of the e
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 import trio
 from attrs import evolve, field, frozen
@@ -80,8 +81,10 @@ class End(Protocol):
     def error(self) -> CcaError: ...
 
 
-Bounding: TypeAlias = Callable[[], AbstractContextManager[End]]
-"""Opens a scope that such an end cancels."""
+class Bounding(Protocol):
+    """Makes a scope that such an end cancels, or else its deadline."""
+
+    def __call__(self, seconds: float = math.inf) -> AbstractContextManager[End, bool]: ...
 
 
 async def attend(service: Service, request: Request, events: trio.MemorySendChannel[Told], bound: Bounding) -> None:

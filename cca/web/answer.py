@@ -73,19 +73,19 @@ class Arriving:
     unfinished: int
 
     async def next(self) -> Told:
-        told: Told | None = None
-        with self._bound() as end:
-            told = await self._events.receive()
-        if end.cancelled_caught:
-            with trio.move_on_after(LAST_WORD):
-                told = await self._events.receive()
-        return self._seen(told or Told(0, Failed(end.error)))
+        told = await self.within(math.inf)
+        assert told is not None, "there is no hurry"
+        return told
 
     async def within(self, seconds: float) -> Told | None:
         """Return the next event, or nothing if it takes longer."""
-        with trio.move_on_after(seconds):
-            return await self.next()
-        return None
+        with self._bound(seconds) as end:
+            return self._seen(await self._events.receive())
+        if not end.cancelled_caught:
+            return None
+        with trio.move_on_after(LAST_WORD):
+            return self._seen(await self._events.receive())
+        return self._seen(Told(0, Failed(end.error)))
 
     def waiting(self) -> Iterator[Told]:
         """Yield the events that are there already: they share one write."""
@@ -108,10 +108,11 @@ async def _messages(arriving: Arriving, choices: int) -> list[Message]:
     """Return the complete message of each choice. Raise the failure that came instead."""
     messages = [Message() for _ in range(choices)]
     while arriving.unfinished:
-        told = await arriving.next()
-        if isinstance(told.event, Failed):
-            raise told.event.error
-        messages[told.choice].take(told.event)
+        first = await arriving.next()
+        for told in (first, *arriving.waiting()):
+            if isinstance(told.event, Failed):
+                raise told.event.error
+            messages[told.choice].take(told.event)
     return messages
 
 

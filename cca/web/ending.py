@@ -1,8 +1,9 @@
 """The ends that come to answers still under way: the server's grace time is over, or their key is no longer valid."""
 
-from collections.abc import Iterator
+import math
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 import trio
 from attrs import define, field
@@ -24,21 +25,35 @@ def withdrawn() -> CcaError:
 
 @define(eq=False)
 class Bound:
-    """A scope that an end may come to; ``error`` is what the client is then told."""
+    """A scope that an end may come to, or else its deadline; ``error`` is what the client is told of an end."""
 
     key_id: str | None
-    scope: trio.CancelScope
+    _ending: "Ending"
+    _scope: trio.CancelScope
     error: CcaError = field(factory=stopped, init=False)
+    _came: bool = field(default=False, init=False)
+
+    def __enter__(self) -> Self:
+        self._scope.__enter__()
+        self._ending.reach(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        self._ending.leave(self)
+        return self._scope.__exit__(kind, error, traceback)
 
     @property
     def cancelled_caught(self) -> bool:
-        return self.scope.cancelled_caught
+        """Whether an end cancelled what was done in it."""
+        return self._came and self._scope.cancelled_caught
 
     def end(self, error: CcaError) -> None:
         """Cancel the scope; the first error counts."""
-        if not self.scope.cancel_called:
-            self.error = error
-            self.scope.cancel()
+        if not self._scope.cancel_called:
+            self.error, self._came = error, True
+            self._scope.cancel()
 
 
 @define
@@ -59,17 +74,17 @@ class Ending:
         self._keys = keys
         self._reach()
 
-    @contextmanager
-    def bound(self, key_id: str | None) -> Iterator[Bound]:
-        """Open a scope of this key's; whoever opened it tells the client its ``error`` when it was cancelled."""
-        with trio.CancelScope() as scope:
-            bound = Bound(key_id, scope)
-            self._bounds.add(bound)
-            self._end(bound)
-            try:
-                yield bound
-            finally:
-                self._bounds.discard(bound)
+    def bound(self, key_id: str | None, seconds: float = math.inf) -> Bound:
+        """Return a scope of this key's; whoever opens it tells the client its ``error`` when an end cancelled it."""
+        return Bound(key_id, self, trio.CancelScope(relative_deadline=seconds))
+
+    def reach(self, bound: Bound) -> None:
+        """Let the ends that came, and that come, reach ``bound``."""
+        self._bounds.add(bound)
+        self._end(bound)
+
+    def leave(self, bound: Bound) -> None:
+        self._bounds.discard(bound)
 
     def _reach(self) -> None:
         for bound in self._bounds:
