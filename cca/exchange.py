@@ -12,10 +12,9 @@ import trio
 from attrs import define, frozen
 
 from cca.claude.dialogue import Dialogue
-from cca.claude.lines import LineTooLong
-from cca.errors import CcaError, DeadlineExceeded, InternalError, UpstreamFailed, innermost
+from cca.errors import CcaError, DeadlineExceeded, InternalError, innermost
 from cca.model import Event, Failed, Finished, Told
-from cca.parking import Talk
+from cca.talk import Talk
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +178,7 @@ async def _relay(
         if silence.cancelled_caught:
             events = dialogue.fail(_silent(dialogue, deadlines))
         elif how is None:
-            events = _take(talk, chunk)
+            events = talk.hear(chunk)
         else:
             # What came after the last newline was cut off, however complete it looks.
             events = dialogue.close(str(how))
@@ -193,24 +192,12 @@ async def _relay(
                 case Failed(error):
                     return error
                 case Finished():
+                    # Before its client knows, and asks for more.
+                    await talk.arrange()
                     await choice.finish(event, settle)
                     return None
                 case _:
                     await choice.send(event)
-
-
-def _take(talk: Talk, chunk: bytes) -> tuple[Event, ...]:
-    try:
-        lines = talk.framer.feed(chunk)
-    except LineTooLong as error:
-        return talk.dialogue.fail(UpstreamFailed(f"Claude Code printed {error}."))
-    events: list[Event] = []
-    for line in lines:
-        step = talk.dialogue.feed(line)
-        if step.write:
-            talk.process.write(step.write)
-        events += step.events
-    return tuple(events)
 
 
 def _silent(dialogue: Dialogue, deadlines: Deadlines) -> CcaError:

@@ -183,7 +183,7 @@ async def _choose(
         # After its place and its process are free for others: a database that is busy keeps nobody waiting.
         after.push_async_callback(_keep, service, asked, stream=request.ask.stream)
         asked.tally.asked_tokens = asked.tokens - (asked.conversation.sampling.max_tokens or 0)
-        talk = service.parking.talk(request.principal.owner, asked.conversation, asked.size)
+        talk = service.staying.talk(request.principal.owner, asked.conversation, asked.size)
         await hold(talk, service.deadlines, choice, settle)
 
 

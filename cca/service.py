@@ -16,6 +16,8 @@ from attrs import field, frozen
 from cca.backends import Backend
 from cca.backends.discovery import find_claude
 from cca.backends.live import Launcher, open_live
+from cca.backends.memory import all_memory, free_memory
+from cca.backends.pool import Pool
 from cca.backends.record import Recorder
 from cca.backends.replay import open_replay
 from cca.backends.telltales import Identity
@@ -27,11 +29,11 @@ from cca.exchange import Deadlines
 from cca.keyring import Keyring
 from cca.limits.gate import Gate
 from cca.limits.limiter import Limiter
-from cca.parking import Parking
 from cca.prices import Prices, prices_of
 from cca.scripted import open_scripted_model
 from cca.sessions import SWEEP_INTERVAL, Sessions
 from cca.settings import Settings
+from cca.staying import Room, Staying
 from cca.store.database import Database, open_database
 from cca.store.exchanges import spending
 from cca.store.ledger import Ledger
@@ -46,6 +48,9 @@ MEMORY_PER_PROCESS = 400_000_000
 
 MOST_PROCESSES = 8
 """By default. More of them are faster for nobody on most machines."""
+
+SMALL = 4
+"""Processes at once: a machine that has fewer keeps one waiting, and not two."""
 
 DAY = 86_400.0
 
@@ -68,7 +73,7 @@ class Service:
     keyring: Keyring = field(init=False)
     limiter: Limiter = field(init=False)
     gate: Gate = field(init=False)
-    parking: Parking = field(init=False)
+    staying: Staying = field(init=False)
     sessions: Sessions = field(init=False)
     ledger: Ledger = field(init=False)
 
@@ -90,14 +95,15 @@ class Service:
 
     @gate.default
     def _gate(self) -> Gate:
-        return Gate(self.settings.processes or _processes(), self.settings.queue, trio.current_time)
+        return Gate(_processes(self.settings), self.settings.queue, trio.current_time)
 
-    @parking.default
-    def _parking(self) -> Parking:
+    @staying.default
+    def _staying(self) -> Staying:
         settings = self.settings
         # A recording is of one answer, and a recorded process has said all that it can say.
-        most = 0 if settings.replay or settings.record else settings.parked
-        return Parking(self.backend, most, settings.parked_timeout, self.now)
+        most = 0 if settings.replay or settings.record else settings.staying
+        room = Room(most, settings.staying_timeout, settings.staying_memory, _is_memory_short)
+        return Staying(self.backend, room, self.now)
 
     @sessions.default
     def _sessions(self) -> Sessions:
@@ -146,9 +152,13 @@ async def open_service(settings: Settings, environ: Mapping[str, str]) -> AsyncI
     async with AsyncExitStack() as stack:
         path = settings.database or default_database(environ)
         database = await stack.enter_async_context(open_database(path))
-        service = Service(settings, await _open_backend(settings, environ, stack), database)
+
+        def spare() -> bool:
+            return service.staying.spare()
+
+        service = Service(settings, await _open_backend(settings, environ, stack, spare), database)
         await service.recall()
-        async with trio.open_nursery() as nursery, service.parking.opened():
+        async with trio.open_nursery() as nursery, service.staying.opened():
             nursery.start_soon(service.sweep)
             yield service
             nursery.cancel_scope.cancel()
@@ -162,12 +172,28 @@ def default_database(environ: Mapping[str, str]) -> Path:
     return state / "cca" / "sessions.db"
 
 
-def _processes() -> int:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(MOST_PROCESSES, memory // MEMORY_PER_PROCESS))
+def _processes(settings: Settings) -> int:
+    return settings.processes or max(1, min(MOST_PROCESSES, all_memory() // MEMORY_PER_PROCESS))
 
 
-async def _open_backend(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> Backend:
+def _waiting(settings: Settings) -> int:
+    if settings.waiting is not None:
+        return settings.waiting
+    return 2 if _processes(settings) >= SMALL and _cores() > 1 else 1
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _is_memory_short() -> bool:
+    free = free_memory()
+    return free is not None and free < MEMORY_PER_PROCESS
+
+
+async def _open_backend(
+    settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack, spare: Callable[[], bool]
+) -> Backend:
     if settings.replay is not None:
         return await open_replay(settings.replay)
     program = await trio.to_thread.run_sync(find_claude, settings.claude, environ)
@@ -175,9 +201,11 @@ async def _open_backend(settings: Settings, environ: Mapping[str, str], stack: A
         model = await stack.enter_async_context(open_scripted_model())
         environ = offline_environ(environ, model.base_url)
     launcher: Launcher = partial(launch, program, environ, retries=settings.retries, inherit=settings.inherit)
-    backend = await stack.enter_async_context(open_live(launcher))
+    live = await stack.enter_async_context(open_live(launcher))
     if settings.offline:
-        backend.name = OFFLINE_NAME
+        live.name = OFFLINE_NAME
+    backend = Pool(live, _processes(settings), _waiting(settings), _cores(), spare)
+    await stack.enter_async_context(backend.opened())
     if settings.record is not None:
         return Recorder(backend, settings.record, Identity(environ.get("USER"), socket.gethostname()))
     return backend

@@ -84,12 +84,20 @@ class Settings:
     prices: tuple[str, ...] = setting(
         PRICES, "PATTERN=INPUT/OUTPUT/CACHE_READ/CACHE_WRITE: US dollars per million tokens, first match first"
     )
-    processes: int = setting(0, "Claude Code processes at once; 0 is one for each 400 MB of memory, and at most 8")
-    queue: int = setting(100, "requests that may wait for a process")
-    parked: int = setting(
-        4, "processes that may wait for the results of the tools they called; each takes 90 MB, and 190 at its most"
+    processes: int = setting(
+        0, "Claude Code processes at once, whatever they do; 0 is one for each 400 MB of memory, and at most 8"
     )
-    parked_timeout: float = setting(300.0, "for such results to come, before they are told to a fresh process")
+    queue: int = setting(100, "requests that may wait for a process")
+    waiting: int | None = setting(
+        None, "processes that are started ahead of demand; 0 for none; else 2, or 1 on a small machine"
+    )
+    staying: int = setting(
+        8, "processes that may stay for what comes next in their conversations; each takes 90 MB, and 190 at its most"
+    )
+    staying_timeout: float = setting(300.0, "for that to come; prompts are cached for as long")
+    staying_memory: int = setting(
+        2_000_000_000, "bytes that they may have for themselves, all together; known on Linux alone"
+    )
     choices: int = setting(4, "choices that one request may ask for; each is a process of its own")
     allowed_hosts: tuple[str, ...] = setting((), "further names under which clients may reach cca, as their Host says")
 
@@ -121,7 +129,7 @@ class Settings:
     def __attrs_post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
-            if not least <= value <= most and (name, value) != ("session_expiry", math.inf):
+            if value is not None and not least <= value <= most and (name, value) != ("session_expiry", math.inf):
                 raise SettingsError(f"{spelled(name)} is {value:g}, and must be from {least:.12g} to {most:.12g}.")
         try:
             prices_of(self.prices)
@@ -205,7 +213,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "port": (0, 65_535),
     "first_event_timeout": (0.001, math.inf),
     "silence_timeout": (0.001, math.inf),
-    "parked_timeout": (0.001, math.inf),
+    "staying_timeout": (0.001, math.inf),
     "answer_timeout": (0.001, math.inf),
     "body_timeout": (0.001, math.inf),
     "heartbeat": (0.001, math.inf),
@@ -216,7 +224,9 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "session_queue": (0, 100_000),
     "processes": (0, 10_000),
     "queue": (0, 100_000),
-    "parked": (0, 10_000),
+    "waiting": (0, 10_000),
+    "staying": (0, 10_000),
+    "staying_memory": (0, math.inf),
     "choices": (1, 128),
 }
 """What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once. The

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import orjson
 import trio
@@ -42,7 +42,9 @@ class FakeProcess:
     actions: deque[Action]
     written: list[bytes] = field(factory=list)
     printed: int = 0
+    memory: int = 0
     _spoken_to: trio.Event = field(factory=trio.Event, init=False)
+    _ended: trio.Event = field(factory=trio.Event, init=False)
 
     def write(self, frames: bytes) -> None:
         self.written.append(frames)
@@ -51,7 +53,7 @@ class FakeProcess:
 
     async def read(self) -> bytes:
         await trio.lowlevel.checkpoint()
-        while self.actions:
+        while self.actions and self.fit:
             match self.actions[0]:
                 case bytes() as chunk:
                     self.actions.popleft()
@@ -73,12 +75,19 @@ class FakeProcess:
         return b""
 
     def end(self) -> None:
-        pass
+        self._ended.set()
+
+    @property
+    def fit(self) -> bool:
+        return not self._ended.is_set()
 
     async def wait(self) -> Exit:
         await trio.lowlevel.checkpoint()
         how = self.actions[0] if self.actions else None
-        return how if isinstance(how, Exit) else cast(Exit, await trio.sleep_forever())
+        if isinstance(how, Exit):
+            return how
+        await self._ended.wait()
+        return Exit(-9)
 
 
 @define

@@ -25,7 +25,7 @@ from cca.model import (
     Usage,
     UserTurn,
 )
-from cca.parking import fresh
+from cca.talk import fresh
 from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed
 
 QUESTION = UserTurn((Text("Hi"),))

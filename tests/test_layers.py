@@ -71,7 +71,7 @@ RULES = (
     Rule("only the store imports SQLite", ("cca",), ("sqlite3",), besides=("cca.store",)),
     Rule(
         "the exchange knows the seam, and not who is behind it",
-        ("cca.exchange", "cca.parking"),
+        ("cca.exchange", "cca.staying"),
         ("cca.backends", "cca.web", "cca.dialects", "cca.service", "cca.settings"),
         allowed=("cca.backends.Backend", "cca.backends.Process", "cca.backends.transcript.request_json"),
     ),

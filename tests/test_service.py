@@ -15,6 +15,7 @@ from attrs import evolve
 
 from cca import create_app
 from cca.backends.live import LiveBackend
+from cca.backends.pool import Pool
 from cca.backends.record import Recorder
 from cca.backends.replay import ReplayBackend
 from cca.claude.launch import OFFLINE_KEY, Directories, Launch
@@ -97,8 +98,9 @@ async def test_the_launch_is_that_of_the_settings(claude: Path, environ: dict[st
 
 
 def launched(service: Service) -> Launch:
-    assert isinstance(service.backend, LiveBackend)
-    return service.backend.launcher(DIRECTORIES)
+    assert isinstance(service.backend, Pool)
+    assert isinstance(service.backend.starter, LiveBackend)
+    return service.backend.starter.launcher(DIRECTORIES)
 
 
 async def test_offline_the_scripted_model_answers(claude: Path, environ: dict[str, str]) -> None:

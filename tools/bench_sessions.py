@@ -71,6 +71,8 @@ REMEMBERED = _printed({"type": "result", "is_error": False, "num_turns": 0, "res
 class Instant:
     """A process that has its answer ready: to what it is told of the past, and then to the question."""
 
+    fit: bool = True
+    memory: int = 0
     _remembered: int = field(default=0, init=False)
 
     def write(self, frames: bytes) -> None:

@@ -32,7 +32,7 @@ from cca.claude.launch import CREDENTIALS, launch, offline_environ
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, TextDelta, Told
-from cca.parking import Parking
+from cca.staying import Room, Staying
 from cca.scripted import open_scripted_model
 from tools.cases import CASES, Case
 from tools.cases.case import followed
@@ -83,24 +83,24 @@ async def _scripted(environ: Mapping[str, str], stack: AsyncExitStack) -> dict[s
 
 
 async def _answer(case: Case, recorder: Recorder, backend: KillableBackend) -> Event:
-    parking = Parking(recorder, most=1 if case.steps else 0, patience=WHOLE_ANSWER, now=lambda: RECORDED_AT)
+    staying = Staying(recorder, Room(most=1 if case.steps else 0, patience=WHOLE_ANSWER), now=lambda: RECORDED_AT)
     conversation = case.conversation
-    async with parking.opened():
-        last, message = await _held(case, parking, conversation, backend)
+    async with staying.opened():
+        last, message = await _held(case, staying, conversation, backend)
         for results in case.steps:
             conversation = followed(conversation, message, results)
-            last, message = await _held(case, parking, conversation, backend)
+            last, message = await _held(case, staying, conversation, backend)
     return last
 
 
 async def _held(
-    case: Case, parking: Parking, conversation: Conversation, backend: KillableBackend
+    case: Case, staying: Staying, conversation: Conversation, backend: KillableBackend
 ) -> tuple[Event, Message]:
     deadlines = Deadlines(first_event=case.deadline, silence=case.deadline, answer=WHOLE_ANSWER)
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     message, last = Message(), None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(converse, parking.talk("", conversation), deadlines, sender)
+        nursery.start_soon(converse, staying.talk("", conversation), deadlines, sender)
         async for told in events:
             last = told.event
             message.take(last)

@@ -37,6 +37,14 @@ class Process(Protocol):
     def end(self) -> None:
         """Kill it, now, without waiting for it to be gone: it must not go on. Safe to call again."""
 
+    @property
+    def fit(self) -> bool:
+        """Whether it may go on with a request: it lives, and is of the program and the login that there are now."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it has for itself, besides what all share; 0 where the system does not say."""
+
 
 class Backend(Protocol):
     """Where processes come from. ``name`` and ``cli_version`` are for people."""

@@ -13,16 +13,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE
+from typing import Protocol
 
 import trio
 from attrs import define, field, frozen
 
-from cca.backends import Exit, Process, reaper
+from cca.backends import Exit, reaper
+from cca.backends.edition import Edition, edition_of
+from cca.backends.memory import own_memory
 from cca.claude import introduction
-from cca.claude.form import may_end_by_itself
+from cca.claude.form import ends_at_once
 from cca.claude.launch import Directories, Launch, for_one_message, needs_login
 from cca.errors import Unavailable, UpstreamFailed
 from cca.model import Conversation, ModelEntry
@@ -43,8 +46,8 @@ REAP_TIMEOUT = 5.0
 request.
 """
 
-INTRODUCTION_TIMEOUT = 30.0
-"""Seconds for Claude Code to say what it is. It takes under one; a first start on a cold disk takes ten."""
+START_TIMEOUT = 30.0
+"""Seconds for Claude Code to answer after its start. It takes under one; a first start on a cold disk takes ten."""
 
 Launcher = Callable[[Directories], Launch]
 
@@ -119,21 +122,24 @@ class LiveBackend:
     models: tuple[ModelEntry, ...] = ()
     _started: int = field(default=0, init=False)
 
-    @asynccontextmanager
-    async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
-        """Own a fresh process. Of ``conversation`` it knows what the dialogue writes, and whether it has a limit."""
-        async with self.start(conversation) as process:
-            yield process
+    def open(self, conversation: Conversation) -> AbstractAsyncContextManager["LiveProcess"]:
+        """Own a fresh process. Of ``conversation`` it knows what the dialogue writes, and what makes it special."""
+        return self.start(conversation)
+
+    def is_special(self, conversation: Conversation) -> bool:
+        """Whether a process for ``conversation`` is started otherwise than for another."""
+        return ends_at_once(conversation)
 
     @asynccontextmanager
     async def start(self, conversation: Conversation | None = None) -> AsyncIterator["LiveProcess"]:
         """Own a fresh process, its process group and its directories."""
         with self._directories() as directories:
             launch = self.launcher(directories)
-            if conversation is not None and may_end_by_itself(conversation):
+            if conversation is not None and ends_at_once(conversation):
                 launch = for_one_message(launch)
-            popen = await _spawn(launch)
-            process = LiveProcess(launch, popen)
+            edition = edition_of(launch)
+            process = LiveProcess(launch, await _spawn(launch), edition)
+            popen = process.popen
             with self.reaper.watching(popen.pid), _litter_removed(launch, popen.pid):
                 try:
                     async with trio.open_nursery() as nursery:
@@ -170,6 +176,7 @@ class LiveProcess:
 
     launch: Launch
     popen: trio.Process
+    edition: Edition
     _stderr: bytearray = field(factory=bytearray, init=False)
     _stderr_cut: bool = field(default=False, init=False)
     _stderr_ended: trio.Event = field(factory=trio.Event, init=False)
@@ -236,6 +243,19 @@ class LiveProcess:
             assert isinstance(stream, trio.lowlevel.FdStream)
             stream.close()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was killed, or has ended by itself."""
+        return self._group_killed or self.popen.poll() is not None
+
+    @property
+    def fit(self) -> bool:
+        return not self.ended and edition_of(self.launch) == self.edition
+
+    @property
+    def memory(self) -> int:
+        return own_memory(self.popen.pid)
+
     def _stderr_tail(self) -> bytes:
         """Return what is kept, without the rest of a line whose start is not: a secret cut in two is not recognized."""
         tail = bytes(self._stderr)
@@ -276,25 +296,40 @@ def _temporary_directory() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-async def _introduce(backend: LiveBackend) -> None:
-    with trio.move_on_after(INTRODUCTION_TIMEOUT):
-        async with backend.start() as process:
-            process.write(introduction.ask())
-            said = introduction.Introduction()
-            while not said.complete:
-                chunk = await process.read()
-                if not chunk:
-                    how = await process.wait()
-                    raise Unavailable(
-                        f"Claude Code ended at its start ({how}): {how.stderr.strip() or 'no reason given'}"
-                    )
-                try:
-                    said.feed(chunk)
-                except UpstreamFailed as error:
-                    raise Unavailable(f"{process.launch.argv[0]} does not behave as Claude Code: {error}") from error
-        backend.cli_version, backend.models = said.cli_version, said.models
+class Heard(Protocol):
+    """What reads a process's stdout up to the answer to what it was asked."""
+
+    @property
+    def complete(self) -> bool: ...
+
+    def feed(self, chunk: bytes) -> None: ...
+
+
+async def hear(process: LiveProcess, heard: Heard) -> None:
+    """Read the stdout of a process that has just started until all is ``heard``.
+
+    Raise ``Unavailable`` when it does not say it, or says something else.
+    """
+    with trio.move_on_after(START_TIMEOUT):
+        while not heard.complete:
+            chunk = await process.read()
+            if not chunk:
+                how = await process.wait()
+                raise Unavailable(f"Claude Code ended at its start ({how}): {how.stderr.strip() or 'no reason given'}")
+            try:
+                heard.feed(chunk)
+            except UpstreamFailed as error:
+                raise Unavailable(f"{process.launch.argv[0]} does not behave as Claude Code: {error}") from error
         return
-    raise Unavailable(f"Claude Code said nothing for {INTRODUCTION_TIMEOUT:.0f} seconds after its start.")
+    raise Unavailable(f"Claude Code said nothing for {START_TIMEOUT:.0f} seconds after its start.")
+
+
+async def _introduce(backend: LiveBackend) -> None:
+    async with backend.start() as process:
+        process.write(introduction.ask())
+        said = introduction.Introduction()
+        await hear(process, said)
+    backend.cli_version, backend.models = said.cli_version, said.models
 
 
 async def _spawn(launch: Launch) -> trio.Process:

@@ -5,15 +5,16 @@ import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 import trio
 from attrs import define, field
 
 from cca.backends import Exit, Process
-from cca.backends.live import LiveBackend, LiveProcess
+from cca.backends.live import LiveProcess
 from cca.backends.redaction import Redactor, header_of
 from cca.backends.telltales import Identity, telltales
 from cca.backends.transcript import Ended, Entry, Transcript, Written, encode, line_entry, request_json
@@ -33,11 +34,26 @@ def digest_name(request: Json) -> str:
     return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
+class Live(Protocol):
+    """A backend of live processes: how each was launched is in its recording."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def cli_version(self) -> str: ...
+
+    @property
+    def models(self) -> tuple[ModelEntry, ...]: ...
+
+    def open(self, conversation: Conversation) -> AbstractAsyncContextManager[LiveProcess]: ...
+
+
 @define
 class Recorder:
     """Records the conversations of ``inner`` into ``directory``. A conversation that its client left is not kept."""
 
-    inner: LiveBackend
+    inner: Live
     directory: Path
     identity: Identity
     name_of: Callable[[Json], str] = digest_name
@@ -59,7 +75,7 @@ class Recorder:
         """Own a process whose frames and lines are kept until it ends, and then saved."""
         finished = None
         try:
-            async with self.inner.start(conversation) as process:
+            async with self.inner.open(conversation) as process:
                 recording = _RecordingProcess(process)
                 yield recording
                 # Its client has its answer, and may leave while the process is being killed.
@@ -137,6 +153,14 @@ class _RecordingProcess:
 
     def end(self) -> None:
         self.inner.end()
+
+    @property
+    def fit(self) -> bool:
+        return self.inner.fit
+
+    @property
+    def memory(self) -> int:
+        return self.inner.memory
 
     def entries(self) -> tuple[Entry, ...]:
         return (*self._entries, Ended(self._at(), self._exit))

@@ -1,26 +1,17 @@
 """The dialogue with one Claude Code process about one conversation. Everything about its order lives here.
 
-``Dialogue`` is told the lines that the program prints and says what to write and what happened. Its phases:
+``Dialogue`` is told the lines that the program prints and says what to write and what happened. ``phases`` has what it
+goes through. A message that breaks off before ``Saying`` is forgotten, and the one that the program then asks for is
+used; after it the answer cannot be mended and fails.
 
-    Recalling --result--> Recalling | Asked       the history goes in, a turn at a time
-    Asked --message_start--> Begun                the model answers
-    Begun --first piece--> Saying                 from here a client may have seen something
-    Asked | Begun --assistant--> Spoken           the program asked again without streaming
-    Spoken --what is not of it--> Over            its blocks come a line each; whatever follows them ends it
-    any --<synthetic> assistant--> Refused        the program speaks for itself: its result tells why
-    Begun | Saying --stop reason--> Over          one API message is one answer
-    Begun | Saying --calls of our tools--> Called the program waits for their results
-    Called --results--> Answering                 if its process stays for them
-    Answering --message_start--> Begun            and the model goes on
-    any --failure--> Over
-
-A message that breaks off before ``Saying`` is forgotten, and the one that the program then asks for is used; after it
-the answer cannot be mended and fails.
+After a limit of tokens the program would ask its API to go on, and be killed too late where the machine is busy. So it
+is sealed once an answer with such a limit is being passed on: what it asks from then on, its API refuses. A process
+that stays is unsealed, which is just to tell it its settings again.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from attrs import define, evolve, field, frozen
 
@@ -53,7 +44,22 @@ from cca.claude.events import (
 )
 from cca.claude.failures import CONTEXT_LIMITS, FINAL_STATUSES, api_failure, too_long
 from cca.claude.form import Form
-from cca.claude.script import script
+from cca.claude.frames import apply_settings
+from cca.claude.phases import (
+    Answered,
+    Answering,
+    Asked,
+    Begun,
+    Called,
+    Over,
+    Phase,
+    Recalling,
+    Refused,
+    Resting,
+    Saying,
+    Spoken,
+)
+from cca.claude.script import NOTHING_TO_ASK, SETTINGS, said, script, settings
 from cca.errors import CcaError, NotUnderstood, UpstreamFailed
 from cca.model import (
     Conversation,
@@ -66,6 +72,7 @@ from cca.model import (
     ToolResult,
     Turn,
     Usage,
+    UserTurn,
 )
 
 SYNTHETIC = "<synthetic>"
@@ -79,68 +86,8 @@ STOP_REASONS: Mapping[str, StopReason] = {
     "refusal": "refusal",
 }
 
-
-@frozen
-class Recalling:
-    """The program is remembering past turns."""
-
-
-@frozen
-class Asked:
-    """The turn to be answered was said."""
-
-
-@frozen
-class Begun:
-    """A message started, and nothing of it was passed on."""
-
-    start: MessageStart
-
-
-@frozen
-class Saying:
-    """A message is being passed on."""
-
-    start: MessageStart
-
-
-@frozen
-class Spoken:
-    """A message came whole, as far as its lines are here."""
-
-    message: WholeMessage
-
-
-@frozen
-class Refused:
-    """The program spoke for itself; ``cut`` is whether it broke into a message that was being passed on."""
-
-    kind: str | None
-    said: str
-    cut: bool
-
-
-@frozen
-class Called:
-    """The answer ended with calls that the program waits for. It goes on when it has their results."""
-
-    id: str
-    calls: frozenset[str]
-
-
-@frozen
-class Answering:
-    """The calls are being answered. What the program still prints of the message ``id``, it has said before."""
-
-    id: str
-
-
-@frozen
-class Over:
-    """The answer ended. The process owes nothing more, and must not go on."""
-
-
-Phase: TypeAlias = Recalling | Asked | Begun | Saying | Spoken | Refused | Called | Answering | Over
+BY_ITSELF = ("end_turn", "stop_sequence")
+"""Stop reasons after which the program ends its turn, too."""
 
 
 @frozen
@@ -162,6 +109,8 @@ class Dialogue:
     _batches: deque[bytes] = field(factory=deque, init=False)
     _retry_after: float | None = field(default=None, init=False)
     _cost_before: float | None = field(default=0.0, init=False)
+    _told: int = field(default=1, init=False)
+    _sealed: bool = field(default=False, init=False)
     _form: Form = field(init=False)
     _calls: Calls = field(init=False)
     _blocks: Blocks = field(factory=Blocks, init=False)
@@ -176,19 +125,39 @@ class Dialogue:
         return self._say()
 
     def takes(self, turn: Turn) -> bool:
-        """Whether ``turn`` is the results of the ``calls``, and such that they reach the model as they are here."""
-        results = [part for part in turn.content if isinstance(part, ToolResult) and is_plain(part)]
-        return len(results) == len(turn.content) and {result.tool_use_id for result in results} == self.calls
+        """Whether the program waits for ``turn``, and it reaches the model as it would from a history.
+
+        While it has calls, that is their results, and nothing else.
+        """
+        results = [part for part in turn.content if isinstance(part, ToolResult)]
+        if isinstance(self.phase, Resting):
+            return isinstance(turn, UserTurn) and not results
+        plain = [result for result in results if is_plain(result)]
+        return len(plain) == len(turn.content) and {result.tool_use_id for result in plain} == self.calls
 
     def resume(self, conversation: Conversation, began_at: float) -> bytes:
-        """Return what answers the ``calls`` with the results that end ``conversation``, as far as it was asked for."""
-        assert isinstance(self.phase, Called), "there are calls to answer"
+        """Return what to write so that the turn that ends ``conversation`` is answered, which the program ``takes``.
+
+        What it was not told of before besides is told to it. Raise ``BadRequest`` for JSON that is nested too deep.
+        """
         *_, last = conversation.turns
+        assert isinstance(last, UserTurn), "it is to be answered"
+        changed = settings(conversation) != settings(self.conversation)
         self.conversation, self.began_at, self._retry_after = conversation, began_at, None
         # What it costs is counted for all answers of the process.
         self._cost_before = None
-        self.phase = Answering(self.phase.id)
-        return self._calls.answer(part for part in last.content if isinstance(part, ToolResult))
+        self._form = Form(conversation)
+        told = self._settings() if changed else b""
+        match self.phase:
+            case Called(id):
+                self.phase = Answering(id)
+                return told + self._calls.answer(part for part in last.content if isinstance(part, ToolResult))
+            case Resting():
+                self._calls = Calls(frozenset(tool.name for tool in conversation.tools))
+                self.phase = Asked()
+                return told + said(last)
+            case _:
+                raise AssertionError("the program waits for nothing")
 
     @property
     def calls(self) -> frozenset[str]:
@@ -197,7 +166,17 @@ class Dialogue:
 
     @property
     def over(self) -> bool:
-        return isinstance(self.phase, Over | Called)
+        return isinstance(self.phase, Over | Called | Answered | Resting)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the program waits for what comes next, or will once its turn is over."""
+        return isinstance(self.phase, Called | Answered | Resting)
+
+    @property
+    def ending(self) -> bool:
+        """Whether the answer is over, and the program's turn is not."""
+        return isinstance(self.phase, Answered)
 
     @property
     def answering(self) -> bool:
@@ -229,6 +208,8 @@ class Dialogue:
         if isinstance(self.phase, Called):
             # The rest of what the client has, and what the program wants of it.
             return Step(write=self._calls.requested(line)) if isinstance(line, ToolRequest) else Step()
+        if isinstance(self.phase, Answered | Resting):
+            return self._after(self.phase, line)
         if isinstance(self.phase, Spoken) and _ends(self.phase.message, line):
             return self._spoken(self.phase.message, self.phase.message.stop_reason, None)
         match line:
@@ -264,6 +245,19 @@ class Dialogue:
             case _:
                 assert_never(line)
 
+    def _after(self, phase: Answered | Resting, line: Line) -> Step:
+        """Take in what comes after an answer that ended by itself. What does not belong there ends the dialogue."""
+        match phase, line:
+            case Answered(), TurnResult(is_error=False):
+                self.phase = Resting()
+            case Answered(id), WholeMessage() if line.id == id and line.model != SYNTHETIC:
+                pass
+            case _, MessageStop() | RateLimit() | Ignored() | ControlReply(error=None):
+                pass
+            case _:
+                self.phase = Over()
+        return Step()
+
     def _say(self) -> bytes:
         batch = self._batches.popleft()
         if not self._batches:
@@ -293,9 +287,21 @@ class Dialogue:
                 return Step(events=events)
             case Begun(start):
                 self.phase = Saying(start)
-                return Step(events=(_started(start), *events))
+                return Step(self._seal(), (_started(start), *events))
             case _:
                 return self._fail(UpstreamFailed("Claude Code sent a piece of an answer outside of a message."))
+
+    def _seal(self) -> bytes:
+        if self.conversation.sampling.max_tokens is None:
+            return b""
+        self._sealed = True
+        return NOTHING_TO_ASK
+
+    def _settings(self) -> bytes:
+        """Return what tells the program its settings again, which unseals it."""
+        self._told += 1
+        self._sealed = False
+        return apply_settings(f"{SETTINGS}-{self._told}", settings(self.conversation))
 
     def _passed_on(self, line: Piece) -> Iterator[Event]:
         for event in self._blocks.events(line):
@@ -314,10 +320,14 @@ class Dialogue:
         step = self._finish(
             opening, line.stop_reason, line.stop_sequence, usage_of(start.usage, line.usage), details=line.details
         )
+        if not isinstance(step.events[-1], Finished):
+            return step
         awaited = self._calls.awaited
         if line.stop_reason == "tool_use" and awaited:
             self.phase = Called(start.id, awaited)
-        return step
+        elif line.stop_reason in BY_ITSELF:
+            self.phase = Answered(start.id)
+        return evolve(step, write=self._settings()) if self._sealed and self.may_go_on else step
 
     def _whole(self, line: WholeMessage) -> Step:
         if line.model == SYNTHETIC:

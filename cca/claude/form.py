@@ -38,6 +38,9 @@ DESCRIPTION = (
     "no text beside it."
 )
 
+NEAR = 32
+"""Tokens. The fastest models write them in a fifth of a second; on a busy machine a program takes as long to hear."""
+
 WHOLE = ("end_turn", "stop_sequence", "tool_use")
 """Stop reasons after which nothing of an answer is missing."""
 
@@ -72,12 +75,14 @@ def _called(conversation: Conversation) -> Iterable[str]:
     return dict.fromkeys(part.name for part in parts if isinstance(part, ToolUse))
 
 
-def may_end_by_itself(conversation: Conversation) -> bool:
-    """Whether a program that ends after one message is right for it: there is a limit, after which it would go on.
+def ends_at_once(conversation: Conversation) -> bool:
+    """Whether a limit is so near that it is reached before the program can be kept from going on after it.
 
-    Not with tools: a call that has no budget breaks into the message, before its stop reason.
+    Such a conversation takes a program that ends by itself after one message. Not with tools: a call that has no budget
+    breaks into the message, before its stop reason.
     """
-    return conversation.sampling.max_tokens is not None and not tools_of(conversation)
+    limit = conversation.sampling.max_tokens
+    return limit is not None and limit <= NEAR and not tools_of(conversation)
 
 
 def answer_name(conversation: Conversation) -> str:

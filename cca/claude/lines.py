@@ -27,6 +27,11 @@ class LineFramer:
         self._keep(rest)
         return lines
 
+    @property
+    def partial(self) -> bool:
+        """Whether a line has begun, and not ended."""
+        return bool(self._pieces)
+
     def close(self) -> bytes:
         """Return what came after the last newline."""
         return self._end(b"")

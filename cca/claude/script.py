@@ -5,7 +5,7 @@ answered by an empty ``result``; only then may its assistant turn and what follo
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from cca import marks
@@ -38,7 +38,12 @@ from cca.model import (
 Block = Mapping[str, Json]
 
 INITIALIZE, SETTINGS = "initialize", "settings"
-"""Ids of our control requests; a process is asked each once."""
+"""Ids of our first control requests."""
+
+EXTRA_BODY = "CLAUDE_CODE_EXTRA_BODY"
+
+NOTHING_TO_ASK = frames.apply_settings("seal", {"env": {EXTRA_BODY: '{"messages":[]}'}})
+"""Lets no further request of the program's be worth anything: its API refuses one without messages."""
 
 
 def script(conversation: Conversation) -> list[bytes]:
@@ -49,9 +54,9 @@ def script(conversation: Conversation) -> list[bytes]:
     _refuse_deep(conversation)
     conversation = marks.settled(conversation)
     batches: list[bytes] = []
-    batch = b"".join(_control_requests(conversation))
+    batch = introduction(conversation) + frames.apply_settings(SETTINGS, _settings(conversation))
     last = len(conversation.turns) - 1
-    off = _is_thinking_off(conversation)
+    off = is_thinking_off(conversation)
     for position, turn in enumerate(conversation.turns):
         match turn:
             case AssistantTurn(content, model):
@@ -65,6 +70,26 @@ def script(conversation: Conversation) -> list[bytes]:
             case _:
                 assert_never(turn)
     return batches
+
+
+def introduction(conversation: Conversation) -> bytes:
+    """Return what a process is told of ``conversation`` once, before anything was said."""
+    return frames.initialize(INITIALIZE, conversation.system, [_mcp_tool(tool) for tool in tools_of(conversation)])
+
+
+def settings(conversation: Conversation) -> Mapping[str, Json]:
+    """Return what a process can be told of ``conversation`` at any time, in the place of what it was told before.
+
+    Raise ``BadRequest`` for JSON that is nested too deep.
+    """
+    _refuse_deep(conversation)
+    told = _settings(marks.settled(conversation))
+    return {**told, "env": {EXTRA_BODY: "{}", **told.get("env", {})}}
+
+
+def said(turn: UserTurn) -> bytes:
+    """Return what says ``turn`` to a process that remembers all before it."""
+    return frames.user(user_blocks(turn.content), query=True)
 
 
 def extra_body(conversation: Conversation) -> dict[str, Json]:
@@ -82,7 +107,7 @@ def extra_body(conversation: Conversation) -> dict[str, Json]:
         "cache_control": _mark(conversation.cache),
         "thinking": _thinking(sampling),
     }
-    if _is_thinking_off(conversation):
+    if is_thinking_off(conversation):
         # Without thinking the API refuses what the program asks for its sake.
         body |= {"thinking": {"type": "disabled"}, "context_management": {"edits": []}}
     if way_of(conversation) == "api":
@@ -90,7 +115,7 @@ def extra_body(conversation: Conversation) -> dict[str, Json]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _is_thinking_off(conversation: Conversation) -> bool:
+def is_thinking_off(conversation: Conversation) -> bool:
     """Whether the model is not to think, or must call a tool: the API takes no forced call while it thinks."""
     choice = choice_of(conversation)
     return conversation.sampling.thinking is False or (choice is not None and choice["type"] in ("any", "tool"))
@@ -183,19 +208,13 @@ def _belongs(part: ResultPart, *, is_error: bool) -> bool:
     return bool(part.text.strip()) if isinstance(part, Text) else not is_error
 
 
-def _control_requests(conversation: Conversation) -> Iterator[bytes]:
-    tools = [_mcp_tool(tool) for tool in tools_of(conversation)]
-    yield frames.initialize(INITIALIZE, conversation.system, tools)
-    yield frames.apply_settings(SETTINGS, _settings(conversation))
-
-
 def _settings(conversation: Conversation) -> dict[str, Json]:
     # Not by a set_model request: that asks the API for a token, and waits, wherever the model is not an alias.
     settings: dict[str, Json] = {"model": conversation.model}
     env: dict[str, Json] = {}
     body = extra_body(conversation)
     if body:
-        env["CLAUDE_CODE_EXTRA_BODY"] = json.dumps(body, separators=(",", ":"))
+        env[EXTRA_BODY] = json.dumps(body, separators=(",", ":"))
     if marks.count(conversation):
         # With the program's own there would be more than the client sent, and than the API takes.
         env["DISABLE_PROMPT_CACHING"] = "1"

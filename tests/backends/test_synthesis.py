@@ -70,7 +70,7 @@ from cca.model import (
     ToolUse,
     UserTurn,
 )
-from cca.parking import fresh
+from cca.talk import fresh
 from cca.prices import prices_of
 from cca.store.turns import Answered, answer_row
 

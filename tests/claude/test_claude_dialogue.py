@@ -31,7 +31,8 @@ from printed import (
     whole,
 )
 
-from cca.claude.dialogue import STOP_REASONS, Asked, Dialogue, Over, Recalling, Refused, Saying, Spoken
+from cca.claude.dialogue import STOP_REASONS, Dialogue
+from cca.claude.phases import Asked, Over, Recalling, Refused, Saying, Spoken
 from cca.errors import (
     BadRequest,
     CcaError,

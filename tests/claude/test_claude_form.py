@@ -9,7 +9,7 @@ from printed import block_start, delta, message_delta, message_start, message_st
 from printed import called as call_block
 
 from cca.claude.dialogue import Dialogue
-from cca.claude.form import ANSWER, answer_name, choice_of, may_end_by_itself, strict_tools, tools_of, way_of
+from cca.claude.form import ANSWER, NEAR, answer_name, choice_of, ends_at_once, strict_tools, tools_of, way_of
 from cca.errors import UpstreamFailed
 from cca.model import (
     AssistantTurn,
@@ -179,14 +179,16 @@ LIMITED = Sampling(max_tokens=9)
     [
         (PLAIN, False),
         (evolve(PLAIN, sampling=LIMITED), True),
+        (evolve(PLAIN, sampling=Sampling(max_tokens=NEAR)), True),
+        (evolve(PLAIN, sampling=Sampling(max_tokens=NEAR + 1)), False),
         (evolve(BY_API, sampling=LIMITED), True),
         (evolve(BY_TOOL, sampling=LIMITED), False),
         (evolve(PLAIN, sampling=LIMITED, tools=(WEATHER,)), False),
     ],
     ids=str,
 )
-def test_a_program_ends_by_itself_at_a_limit_where_nothing_can_be_called(conversation: Conversation, may: bool) -> None:  # noqa: FBT001
-    assert may_end_by_itself(conversation) is may
+def test_a_program_ends_by_itself_at_a_near_limit_without_tools(conversation: Conversation, may: bool) -> None:  # noqa: FBT001
+    assert ends_at_once(conversation) is may
 
 
 def optional(count: int) -> Json:

@@ -119,6 +119,6 @@ async def open_inside(**given: Any) -> AsyncIterator[Inside]:
                 service = Service(settings, backend, database)
                 nursery.start_soon(run_server, service_app(service), settings, announced.send_nowait)
                 address = await addresses.receive()
-                async with service.parking.opened():
+                async with service.staying.opened():
                     yield Inside(int(address.rpartition(":")[2]), model, backend, home, service)
                 nursery.cancel_scope.cancel()

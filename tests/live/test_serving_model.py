@@ -9,7 +9,7 @@ from live_inside import open_inside, until
 
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.model import Json, Told
-from cca.parking import fresh
+from cca.talk import fresh
 
 pytestmark = pytest.mark.live
 

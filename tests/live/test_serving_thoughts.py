@@ -51,12 +51,12 @@ def bare(answer: Json) -> list[Json]:
         pytest.param("[[redacted thinking]]", "redacted_thinking", id="redacted"),
     ],
 )
-@pytest.mark.parametrize(("parked", "opened"), [(0, 3), (4, 2)], ids=["a fresh process", "the one that waits"])
+@pytest.mark.parametrize(("staying", "opened"), [(0, 3), (4, 2)], ids=["a fresh process", "the one that waits"])
 async def test_the_result_of_a_call_is_all_that_a_client_sends(
     thinking: str, kind: str, parked: int, opened: int
 ) -> None:
     """The API refuses a result where the answer with its call does not begin with what was thought."""
-    async with open_inside(parked=parked) as server:
+    async with open_inside(staying=parked) as server:
         called = await ask(server, f"{thinking} [[call look {{}}]]")
         done = await ask(server, result(called))
         await ask(server, "And now?")
@@ -78,7 +78,7 @@ async def test_another_model_gets_what_was_said_and_not_what_this_one_thought() 
 
 async def test_a_request_without_thinking_goes_on_without_what_was_thought() -> None:
     """The API refuses thoughts in the answer that is gone on from, then."""
-    async with open_inside(parked=0) as server:
+    async with open_inside(staying=0) as server:
         called = await ask(server, "[[thinking of birds]] [[call look {}]]", model="claude-haiku-4-5")
         await ask(server, result(called), model="claude-haiku-4-5", thinking={"type": "disabled"})
         *_, last = asked(server.model)

@@ -51,7 +51,7 @@ async def test_a_process_that_waits_tells_the_model_what_a_fresh_one_does(result
         answer = await ask(server, QUESTION)
         followed = [QUESTION, answer, *results(answer, result)]
         waited = await ask(server, *followed)
-        assert (server.backend.opened, server.service.parking.parked) == (1, 0)
+        assert (server.backend.opened, server.service.staying.number) == (1, 0)
         fresh = await ask(server, *followed)
         assert server.backend.opened == 2
         _, by_the_one, by_the_other = asked(server.model)
@@ -96,14 +96,14 @@ async def test_a_process_that_would_lose_a_part_of_its_call_is_killed() -> None:
         question = {"role": "user", "content": '[[call get_weather {"city": "Rome", "__proto__": {"a": 1}}]]'}
         await ask(server, question)
         await trio.sleep(0.5)
-        assert (len(asked(server.model)), server.service.parking.parked) == (1, 0)
+        assert (len(asked(server.model)), server.service.staying.number) == (1, 0)
 
 
 async def test_when_the_process_that_waited_is_gone_a_fresh_one_answers() -> None:
     async with open_inside() as server:
         answer = await ask(server, QUESTION)
         os.kill(server.backend.of["Weather:"], signal.SIGKILL)
-        await until(lambda: server.service.parking.parked == 0)
+        await until(lambda: server.service.staying.number == 0)
         assert (await ask(server, QUESTION, answer, *results(answer, "18 degrees")))["content"]
         assert server.backend.opened == 2
 
@@ -112,7 +112,7 @@ async def test_none_is_left_at_the_servers_end() -> None:
     async with open_inside() as server:
         await ask(server, QUESTION)
         [pid] = server.backend.pids
-        assert server.service.parking.parked == 1
+        assert server.service.staying.number == 1
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

@@ -9,7 +9,7 @@ from cca.backends.replay import Recording, ReplayBackend, read_recordings
 from cca.backends.transcript import conversation_of
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.model import Event, Told
-from cca.parking import Talk, fresh
+from cca.talk import Talk, fresh
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 RECORDINGS = {recording.name: recording for recording in read_recordings(FIXTURES)}

@@ -18,7 +18,7 @@ from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.dialects.openai_responses import OPENAI_RESPONSES
 from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, Told
-from cca.parking import Parking
+from cca.staying import Room, Staying
 from cca.web import sse
 from tools.cases import CASES
 from tools.cases.case import followed
@@ -111,11 +111,11 @@ async def test_what_follows_in_the_same_process_on_the_wire(
 ) -> None:
     [recording] = (each for each in RECORDINGS.values() if each.name.endswith(f"/{name}"))
     backend = ReplayBackend((recording,), recording.transcript.header.cli, ())
-    parking = Parking(backend, most=1, patience=60, now=lambda: 0.0)
+    staying = Staying(backend, Room(most=1, patience=60), now=lambda: 0.0)
     conversation, pages = conversation_of(recording.request), []
-    async with parking.opened():
+    async with staying.opened():
         for results in (*LOOPS[name].steps, ()):
-            events = await held(parking.talk("", conversation))
+            events = await held(staying.talk("", conversation))
             pages.append(streamed(dialect, conversation, events))
             message = Message()
             for event in events:

@@ -128,7 +128,7 @@ async def test_calls_thoughts_and_outputs_are_items(autojump_clock: MockClock) -
     calling = (start(), *thoughts, text("So:"), tool("call_1", "f"), arguments('{"a":1}'), stop("tool_use"))
     function = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
     image = {"type": "input_image", "image_url": "https://example.org/a.png"}
-    async with serving(*calling, parked=0) as server:
+    async with serving(*calling, staying=0) as server:
         new = await made(server)
         asking = {"conversation": new["id"], "tools": [function]}
         await created(server, [{"role": "user", "content": [{"type": "input_text", "text": "One"}, image]}], **asking)

@@ -146,7 +146,7 @@ async def test_a_call_is_in_the_history_with_its_result_and_a_thought_that_is_no
     autojump_clock: MockClock,
 ) -> None:
     call = (thinking("Hm."), tool("call_1", "f"), arguments('{"a":1}'))
-    async with serving(start(), *call, stop("tool_use"), parked=0) as server:
+    async with serving(start(), *call, stop("tool_use"), staying=0) as server:
         assert (await server.ask(asked("s", "One"))).status == 200
         unanswered = await server.ask(asked("s", "Two"))
         server.backend.said = HELLO
@@ -170,7 +170,7 @@ async def test_what_was_thought_goes_back_to_the_model_that_signed_it(autojump_c
     """Without it the model's API refuses the result of a call, where there is a budget for thinking."""
     call = (thinking("Hm.", "c2ln"), redacted_thinking("eA=="), tool("call_1", "f"), arguments('{"a":1}'))
     result = {"role": "tool", "tool_call_id": "call_1", "content": "42"}
-    async with serving(start(), *call, stop("tool_use"), parked=0) as server:
+    async with serving(start(), *call, stop("tool_use"), staying=0) as server:
         await server.ask(asked("s", "One"))
         server.backend.said = HELLO
         await server.ask(asked("s", result))

@@ -137,7 +137,7 @@ async def test_a_call_is_answered_by_its_output_alone_and_the_model_knows_what_i
     thoughts = (thinking("Hm.", "c2ln"), thinking("", "bm8="), redacted_thinking("eA=="))
     calling = (start(), *thoughts, tool("call_1", "f"), arguments('{"a":1}'), stop("tool_use"))
     function = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
-    async with serving(*calling, parked=0) as server:
+    async with serving(*calling, staying=0) as server:
         first = await created(server, "One", tools=[function])
         [_, call] = first["output"]
         output = {"type": "function_call_output", "call_id": call["call_id"], "output": "42"}

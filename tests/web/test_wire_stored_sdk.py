@@ -42,7 +42,7 @@ class Wire(httpx2.AsyncBaseTransport):
 @asynccontextmanager
 async def asking(*said: Any) -> AsyncIterator[tuple[openai.AsyncOpenAI, FakeBackend]]:
     async with (
-        serving(*(said or HELLO), parked=0) as server,
+        serving(*(said or HELLO), staying=0) as server,
         httpx2.AsyncClient(transport=Wire(server)) as http,
         openai.AsyncOpenAI(
             api_key="any",

@@ -53,6 +53,8 @@ class FakeProcess:
 
     said: deque[Said]
     written: list[bytes] = field(factory=list)
+    memory: int = 0
+    _ended: trio.Event = field(factory=trio.Event, init=False)
 
     def write(self, frames: bytes) -> None:
         self.written.append(frames)
@@ -75,11 +77,18 @@ class FakeProcess:
         return cast(bytes, await trio.sleep_forever())
 
     def end(self) -> None:
-        pass
+        self._ended.set()
+
+    @property
+    def fit(self) -> bool:
+        return not self._ended.is_set()
 
     async def wait(self) -> Exit:
         await trio.lowlevel.checkpoint()
-        return cast(Exit, self.said[0])
+        if self.said and isinstance(self.said[0], Exit):
+            return self.said[0]
+        await self._ended.wait()
+        return Exit(-9)
 
 
 @define

@@ -1,0 +1,296 @@
+"""Processes that wait: started ahead of demand, each for one conversation, and never more than a cap at once.
+
+A request takes one that waits, or the next to be ready. One that is taken is its request's, and is gone when that
+leaves it. When nobody asks, as many are started as are to wait; while requests wait, just one for each of them.
+"""
+
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from typing import Protocol
+
+import trio
+from attrs import define, field
+
+from cca.backends.live import LiveProcess, hear
+from cca.claude import preparation
+from cca.errors import CcaError, InternalError, innermost
+from cca.model import Conversation, ModelEntry
+
+log = logging.getLogger(__name__)
+
+GONE_TIMEOUT = 10.0
+"""Seconds for a process that was ended to be gone with its files; the backend's own bounds are shorter."""
+
+LOOK_INTERVAL = 5.0
+"""Seconds between looks at the processes that wait: one that died, or is of another program by now, is replaced."""
+
+FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
+"""Seconds without a start ahead of demand after one that failed, twice as many after each further one."""
+
+
+class Starter(Protocol):
+    """Starts processes: the live backend."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def cli_version(self) -> str: ...
+
+    @property
+    def models(self) -> tuple[ModelEntry, ...]: ...
+
+    def is_special(self, conversation: Conversation) -> bool: ...
+
+    def start(self, conversation: Conversation | None = None) -> AbstractAsyncContextManager[LiveProcess]: ...
+
+
+@define(eq=False)
+class _Berth:
+    """A process of the pool. ``left`` once nobody wants it any more, ``gone`` once it is."""
+
+    process: LiveProcess
+    left: trio.Event = field(factory=trio.Event, init=False)
+    gone: trio.Event = field(factory=trio.Event, init=False)
+
+    def leave(self) -> None:
+        self.left.set()
+        self.process.end()
+
+
+@define(eq=False)
+class _Ask:
+    """A request that waits for a process."""
+
+    answered: trio.Event = field(factory=trio.Event, init=False)
+    berth: _Berth | None = field(default=None, init=False)
+    error: CcaError | None = field(default=None, init=False)
+
+    def answer(self, berth: _Berth | None, error: CcaError | None = None) -> None:
+        self.berth, self.error = berth, error
+        self.answered.set()
+
+
+@define
+class Pool:
+    """``most`` processes live at once, of which ``waiting`` are started ahead of demand; ``starts`` start at once.
+
+    ``spare`` ends a process that is of no request and not of those that wait, if there is one: it is asked where there
+    is no room for a request's. Whoever asks for more processes at once than ``most`` waits until one is gone.
+    """
+
+    starter: Starter
+    most: int
+    waiting: int
+    starts: int
+    spare: Callable[[], bool] = lambda: False
+    _nursery: trio.Nursery | None = field(default=None, init=False)
+    _slots: trio.Semaphore = field(init=False)
+    _ready: deque[_Berth] = field(factory=deque, init=False)
+    _berths: set[_Berth] = field(factory=set, init=False)
+    _asks: deque[_Ask] = field(factory=deque, init=False)
+    _rooms: deque[trio.Event] = field(factory=deque, init=False)
+    _starting: int = field(default=0, init=False)
+    _special: int = field(default=0, init=False)
+    _delay: float = field(default=0.0, init=False)
+    _not_before: float = field(default=0.0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._slots = trio.Semaphore(self.starts)
+
+    @property
+    def name(self) -> str:
+        return self.starter.name
+
+    @property
+    def cli_version(self) -> str:
+        return self.starter.cli_version
+
+    @property
+    def models(self) -> tuple[ModelEntry, ...]:
+        return self.starter.models
+
+    @property
+    def alive(self) -> int:
+        """The processes that there are, and those that are about to be."""
+        return self._starting + len(self._berths) + self._special
+
+    @property
+    def ready(self) -> int:
+        """The processes that wait."""
+        return len(self._ready)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Own the pool's processes, until this is left: then all are killed."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._tend)
+            try:
+                yield
+            finally:
+                self._nursery = None
+                nursery.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def open(self, conversation: Conversation) -> AsyncIterator[LiveProcess]:
+        """Own a process for ``conversation``, until this is left: then it is killed, and gone.
+
+        Raise ``Unavailable`` when there is none to be had. Cancelling kills it.
+        """
+        if self._nursery is None:
+            async with self.starter.start(conversation) as process:
+                yield process
+        elif self.starter.is_special(conversation):
+            await self._room()
+            try:
+                async with self.starter.start(conversation) as process:
+                    yield process
+            finally:
+                self._special -= 1
+                self._fill()
+        else:
+            berth = await self._take()
+            try:
+                yield berth.process
+            finally:
+                berth.leave()
+                with trio.move_on_after(GONE_TIMEOUT, shield=True):
+                    await berth.gone.wait()
+
+    async def _take(self) -> _Berth:
+        """Return one that waits, or the next to be ready."""
+        while self._ready:
+            berth = self._ready.popleft()
+            if berth.process.fit:
+                self._fill()
+                return berth
+            berth.leave()
+        ask = _Ask()
+        self._asks.append(ask)
+        self._fill()
+        try:
+            await ask.answered.wait()
+        except BaseException:
+            if ask.berth is not None:
+                self._offer(ask.berth)
+            elif ask.error is None:
+                self._asks.remove(ask)
+            raise
+        if ask.error is not None:
+            raise ask.error
+        assert ask.berth is not None, "it is there, or there is an error"
+        return ask.berth
+
+    async def _room(self) -> None:
+        """Wait until there may be one process more, and count it."""
+        granted = trio.Event()
+        self._rooms.append(granted)
+        self._fill()
+        try:
+            await granted.wait()
+        except BaseException:
+            if granted.is_set():
+                self._special -= 1
+                self._fill()
+            else:
+                self._rooms.remove(granted)
+            raise
+
+    def _offer(self, berth: _Berth) -> None:
+        """Give a process to who asks for one, or let it wait, or let it go where enough do."""
+        if self._asks:
+            self._asks.popleft().answer(berth)
+        elif len(self._ready) < self.waiting:
+            self._ready.append(berth)
+        else:
+            berth.leave()
+
+    def _fill(self) -> None:
+        """Start what is missing, as far as there is room."""
+        nursery = self._nursery
+        if nursery is None:
+            return
+        missing = self._missing()
+        self._make_room(len(self._rooms) + missing - (self.most - self.alive))
+        while self._rooms and self.alive < self.most:
+            self._special += 1
+            self._rooms.popleft().set()
+        for _ in range(min(missing, self.most - self.alive)):
+            self._starting += 1
+            nursery.start_soon(self._hold)
+
+    def _missing(self) -> int:
+        """Return how many processes are to be started for who asks; where nobody does, ahead of demand."""
+        if self._asks or self._rooms:
+            return max(0, len(self._asks) - self._starting)
+        if trio.current_time() < self._not_before:
+            return 0
+        return max(0, self.waiting - len(self._ready) - self._starting)
+
+    def _make_room(self, wanted: int) -> None:
+        """Where requests wait, let so many processes go that none of them has."""
+        if not self._asks and not self._rooms:
+            return
+        for _ in range(wanted - sum(berth.process.ended for berth in self._berths)):
+            if self._ready:
+                self._ready.pop().leave()
+            elif not self.spare():
+                break
+
+    async def _hold(self) -> None:
+        """Own a process until it is left."""
+        berth: _Berth | None = None
+        try:
+            async with AsyncExitStack() as stack:
+                async with self._slots:
+                    process = await stack.enter_async_context(self.starter.start())
+                    process.write(preparation.ask())
+                    await hear(process, preparation.Preparation())
+                berth = self._started(process)
+                self._offer(berth)
+                self._fill()
+                await berth.left.wait()
+        except* CcaError as group:
+            self._failed(innermost(group), berth)
+        except* Exception:
+            log.exception("A fault in cca ended a Claude Code process.")
+            self._failed(InternalError("A fault in cca kept Claude Code from starting; its log says more."), berth)
+        finally:
+            if berth is None:
+                self._starting -= 1
+            else:
+                self._berths.discard(berth)
+                with suppress(ValueError):
+                    self._ready.remove(berth)
+                berth.gone.set()
+            self._fill()
+
+    def _started(self, process: LiveProcess) -> _Berth:
+        berth = _Berth(process)
+        self._starting -= 1
+        self._berths.add(berth)
+        self._delay = self._not_before = 0.0
+        return berth
+
+    def _failed(self, error: CcaError, berth: _Berth | None) -> None:
+        """Tell who asked for a process that it could not be started; where nobody did, try again later."""
+        if berth is not None:
+            return
+        self._delay = min(max(FIRST_DELAY, self._delay * 2), LONGEST_DELAY)
+        self._not_before = trio.current_time() + self._delay
+        if self._asks:
+            self._asks.popleft().answer(None, error)
+        else:
+            log.error("No Claude Code process could be started ahead of demand: %s", error)
+
+    async def _tend(self) -> None:
+        """Replace the processes that wait and may no longer be given to a request, until cancelled."""
+        while True:
+            for berth in [each for each in self._ready if not each.process.fit]:
+                self._ready.remove(berth)
+                berth.leave()
+            self._fill()
+            await trio.sleep(LOOK_INTERVAL)
