@@ -34,7 +34,7 @@ from tools.bench_machine import cpu_seconds, listener, taken
 from tools.bench_report import Report
 from tools.bench_servers import Subject, scripted_model, serving
 from tools.bench_sessions import compare_sessions
-from tools.bench_targets import CCA
+from tools.bench_targets import CCA, CCA_COLD
 from tools.bench_turns import BARE_COLD, Asked, Rounds, take_turns
 
 TOKENS = 50
@@ -52,8 +52,6 @@ GONE = 4.0
 
 START = 2.5
 """Seconds in which the processes start that wait from the beginning."""
-
-CCA_COLD = "cca, a process each"
 
 PARTS = ("turns", "load", "sessions")
 

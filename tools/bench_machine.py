@@ -68,8 +68,8 @@ def pss(rollup: str) -> float:
 
 
 def taken(root: int | None) -> Taken | None:
-    """Look at a server and its tree, in which a Claude Code is what runs under that name."""
-    if root is None or not (PROC / str(root)).is_dir():
+    """Look at a server that runs and its tree, in which a Claude Code is what runs under that name."""
+    if root is None or not _read(PROC / str(root) / "smaps_rollup"):
         return None
     everybody = tree(root, _parents())
     sizes = [pss(_read(PROC / str(pid) / "smaps_rollup")) for pid in everybody]

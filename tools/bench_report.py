@@ -13,6 +13,7 @@ from tools.bench_sessions import Added, session_table
 from tools.bench_targets import (
     BARE_STREAM,
     CCA,
+    CCA_COLD,
     CPU,
     IDLE,
     LEFT,
@@ -89,7 +90,8 @@ class Report:
 
     def chart(self) -> str:
         figures = self.figures()
-        peers = [(who, what) for who, what in figures if what in (FIRST, FOLLOW_UP) and (who, what) not in CHARTED]
+        known = {who for who, _ in CHARTED} | {CCA_COLD}
+        peers = [(who, what) for who, what in figures if what in (FIRST, FOLLOW_UP) and who not in known]
         first = [
             Bar(f"{who}: {what}", value, who == CCA)
             for who, what in (*CHARTED, *peers)

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from tools.bench_turns import BARE_COLD, BARE_WAITING, BARE_WARM, CONFIGURED, FIRST, FOLLOW_UP, TOOLS
 
-CCA = "cca"
+CCA, CCA_COLD = "cca", "cca, a process each"
 
 CPU, IDLE, LEFT = "ms of CPU an answer", "MB when idle", "processes left over"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.bench import CCA_COLD, main
-from tools.bench_targets import CCA
+from tools.bench import main
+from tools.bench_targets import CCA, CCA_COLD
 from tools.bench_turns import BARE_COLD, BARE_WAITING, BARE_WARM, CONFIGURED, FIRST, FOLLOW_UP, TOOLS
 
 pytestmark = pytest.mark.live
