@@ -14,7 +14,7 @@ from tools.bench import main, named
 from tools.bench_asks import HTTP_TEXT, MODEL, NotAnswered, Times, Watch, message_of, told
 from tools.bench_bodies import Bodies
 from tools.bench_chart import FIGURES, LABELS, WIDTH, Bar, Bars, chart
-from tools.bench_load import AFTER_REFUSAL, Contender, compare_loads, slices
+from tools.bench_load import AFTER_REFUSAL, Contender, Load, compare_loads, slices
 from tools.bench_machine import Peak, Taken, parent_of, pss, stat_times, tree
 from tools.bench_report import Report
 from tools.bench_targets import CCA, CPU, IDLE, LEFT, TARGETS, Target, ratio_table, reached
@@ -210,6 +210,20 @@ def test_a_ratio_is_held_against_its_target(target: Target, value: float, met: b
 
 def test_what_was_not_measured_has_no_ratio() -> None:
     assert not list(reached({(CCA, FIRST): 100.0, (CCA, CPU): None}))
+
+
+def load(name: str, refused: int) -> Load:
+    return Load(8, spread(name, "8 at once", [Times(1.0, 2.0)] * 10), 2.5, refused, None, Taken(50, 800, 8))
+
+
+def test_a_run_in_which_cca_refused_is_a_fault_and_says_so() -> None:
+    report = filled()
+    report.loads[8] = {CCA: load(CCA, 3), "peer & co": load("peer & co", 4)}
+    assert list(report.faults()) == ["cca refused 3 requests of 8 at once: what it printed says why."]
+    report.loads[8] = {CCA: load(CCA, 0), "peer & co": load("peer & co", 4)}
+    assert not list(report.faults())
+    [row] = [line for line in report.text().splitlines() if line.startswith("peer & co  ")]
+    assert row.split()[3:] == ["2.50", "1000", "1000", "2000", "2000", "-", "50", "800", "8", "4"]
 
 
 def filled() -> Report:

@@ -30,7 +30,7 @@ from cca.claude.launch import offline_environ
 from tools.bench_asks import MODEL, Server, Times, cold
 from tools.bench_bodies import Bodies
 from tools.bench_load import Contender, compare_loads
-from tools.bench_machine import cpu_seconds, listener, taken
+from tools.bench_machine import cpu_seconds, listener, load_average, taken
 from tools.bench_report import Report
 from tools.bench_servers import Subject, scripted_model, serving
 from tools.bench_sessions import compare_sessions
@@ -101,7 +101,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def prepared(options: argparse.Namespace) -> AsyncIterator[Bench]:
+async def prepared(options: argparse.Namespace, report: Report) -> AsyncIterator[Bench]:
     """Own all that the first two parts need."""
     program = find_claude(None, os.environ)
     async with AsyncExitStack() as stack:
@@ -124,14 +124,14 @@ async def prepared(options: argparse.Namespace) -> AsyncIterator[Bench]:
                 await stack.enter_async_context(serving(CCA, environ(CCA_STAYING_TIMEOUT=f"{STAYING}"), program)),
                 *options.url,
             ],
-            Report(),
+            report,
             scripted,
         )
 
 
-async def run(options: argparse.Namespace) -> Report:
-    """Return what was found of the first two parts."""
-    async with prepared(options) as bench:
+async def run(options: argparse.Namespace, report: Report) -> None:
+    """Find out what the first two parts are about."""
+    async with prepared(options, report) as bench:
         await trio.sleep(START)
         bench.look("idle")
         if "turns" in options.only:
@@ -142,7 +142,6 @@ async def run(options: argparse.Namespace) -> Report:
         bench.look("at the end")
         await trio.sleep(STAYING + GONE)
         bench.look("later")
-        return bench.report
 
 
 def named(given: str) -> Subject:
@@ -169,7 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.url and not options.api:
         parser.error("--url needs --api: the Claude Code of each server must ask the same scripted model.")
     options.only = options.only or PARTS
-    report = trio.run(run, options) if {"turns", "load"}.intersection(options.only) else Report()
+    report = Report(load_average())
+    if {"turns", "load"}.intersection(options.only):
+        trio.run(run, options, report)
     if "sessions" in options.only:
         report.sessions = trio.run(compare_sessions, options.rounds * SESSION_ROUNDS)
     print(report.text())
@@ -177,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.json.write_text(json.dumps(report.plain(), indent=2) + "\n")
     if options.chart is not None:
         options.chart.write_text(report.chart())
-    return 0
+    return 1 if list(report.faults()) else 0
 
 
 if __name__ == "__main__":

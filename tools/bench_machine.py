@@ -108,6 +108,14 @@ async def watched(root: int | None) -> AsyncIterator[Peak]:
         nursery.cancel_scope.cancel()
 
 
+def load_average() -> float | None:
+    """Return how many processes wanted to run in the last minute, where the system counts them."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
 def listener(port: int) -> int | None:
     """Return the process that listens on a port of this machine, if it is one that may be looked at."""
     sockets = {

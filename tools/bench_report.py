@@ -1,5 +1,6 @@
 """All that one run has found, as tables, as JSON and as a chart."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,9 @@ CHARTED_LOAD = 8
 
 @define
 class Report:
+    """``busy`` is the load average before the run: what others did on this machine while it was measured."""
+
+    busy: float | None = None
     turns: Turns = field(factory=Turns, init=False)
     cpu: Mapping[str, float | None] = field(factory=dict, init=False)
     loads: dict[int, Mapping[str, Load]] = field(factory=dict, init=False)
@@ -66,12 +70,17 @@ class Report:
         return found
 
     def text(self) -> str:
-        parts = (self._turns(), self._loads(), self._memory(), self._sessions(), self._streams(), self._ratios())
+        parts = (
+            *(self._machine(), self._turns(), self._loads(), self._memory(), self._sessions(), self._streams()),
+            *(self._ratios(), self.faults()),
+        )
         return "\n\n".join("\n".join(part) for part in map(list, parts) if part)
 
     def plain(self) -> Json:
         """Return everything, to be written as JSON."""
         return {
+            "cores": os.cpu_count(),
+            "busy": self.busy,
             "turns": [asdict(each) for each in self.turns.spreads],
             "missing": [{"who": who, "what": what, "why": why} for (who, what), why in self.turns.missing.items()],
             "cpu": self.cpu,
@@ -105,6 +114,16 @@ class Report:
                 Bars(f"Answers a second to {CHARTED_LOAD} clients at once: longer is better", tuple(rates)),
             )
         )
+
+    def faults(self) -> Iterator[str]:
+        """Yield what makes the figures worth nothing."""
+        for at_once, loads in self.loads.items():
+            if CCA in loads and loads[CCA].refused:
+                yield f"cca refused {loads[CCA].refused} requests of {at_once} at once: what it printed says why."
+
+    def _machine(self) -> Iterator[str]:
+        cores = os.cpu_count() or 1
+        yield f"on {cores} cores, with a load of {_number(self.busy)} from others before the run"
 
     def _turns(self) -> Iterator[str]:
         if not self.turns.times:
