@@ -52,6 +52,9 @@ MOST_PROCESSES = 8
 SMALL = 4
 """Processes at once: a machine that has fewer keeps one waiting, and not two."""
 
+MANY_TURNS, FEW_TURNS = 40, 5
+"""Past turns that take as long to tell as a history in a file: to a process that waits, and to one that is started."""
+
 DAY = 86_400.0
 
 
@@ -101,7 +104,7 @@ class Service:
     def _staying(self) -> Staying:
         settings = self.settings
         # A recording is of one answer, and a recorded process has said all that it can say.
-        most = 0 if settings.replay or settings.record else settings.staying
+        most = 0 if settings.replay or settings.record else _staying(settings)
         room = Room(most, settings.staying_timeout, settings.staying_memory, _is_memory_short)
         return Staying(self.backend, room, self.now)
 
@@ -182,6 +185,18 @@ def _waiting(settings: Settings) -> int:
     return 2 if _processes(settings) >= SMALL and _cores() > 1 else 1
 
 
+def _file_from(settings: Settings) -> int:
+    """Return the past turns of a user's from which on a history goes in as a file; 0 is never."""
+    if settings.history_file_from is not None:
+        return settings.history_file_from
+    return MANY_TURNS if _waiting(settings) else FEW_TURNS
+
+
+def _staying(settings: Settings) -> int:
+    """Return how many may stay: with more of them there would be no room for those that wait."""
+    return min(settings.staying, max(1, _processes(settings) - _waiting(settings)))
+
+
 def _cores() -> int:
     return os.cpu_count() or 1
 
@@ -204,6 +219,7 @@ async def _open_backend(
     live = await stack.enter_async_context(open_live(launcher))
     if settings.offline:
         live.name = OFFLINE_NAME
+    live.file_from = _file_from(settings)
     backend = Pool(live, _processes(settings), _waiting(settings), _cores(), spare)
     await stack.enter_async_context(backend.opened())
     if settings.record is not None:

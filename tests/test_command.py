@@ -29,6 +29,10 @@ STALLING = [["serve"]]
 """Its answer begins, and never goes on."""
 
 
+ALONE, WAITING = 2, 1
+"""Processes of a server that answers nobody: itself and its reaper, and what waits for a request."""
+
+
 @pytest.fixture(autouse=True)
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return, and set, an environment in which all that a server makes has ``tmp_path`` in its name."""
@@ -38,6 +42,7 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CCA_GRACE", "0.2")
+    monkeypatch.setenv("CCA_WAITING", str(WAITING))
     return dict(os.environ)
 
 
@@ -148,7 +153,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path, number: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
 def test_the_processes_of_open_answers_end_with_it(tmp_path: Path, number: int) -> None:
     with serving("--claude", str(claude(tmp_path, STALLING))) as (server, port), stalled(port):
-        assert len(running(tmp_path)) == 3  # itself, its reaper, Claude Code
+        until(lambda: len(running(tmp_path)) == ALONE + 1 + WAITING)
         server.send_signal(number)
         server.wait(timeout=SECONDS)
         assert server.returncode == (0 if number == signal.SIGTERM else -signal.SIGKILL)
@@ -158,8 +163,8 @@ def test_the_processes_of_open_answers_end_with_it(tmp_path: Path, number: int) 
 def test_a_client_that_leaves_takes_its_process_along(tmp_path: Path) -> None:
     with serving("--claude", str(claude(tmp_path, STALLING))) as (_, port):
         with stalled(port):
-            assert len(running(tmp_path)) == 3
-        until(lambda: len(running(tmp_path)) == 2, seconds=1)
+            until(lambda: len(running(tmp_path)) == ALONE + 1 + WAITING)
+        until(lambda: len(running(tmp_path)) == ALONE + WAITING, seconds=1)
 
 
 def test_what_it_records_it_replays_without_claude_code(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a server is opened with: the backend that the settings ask for, and nothing left of it afterwards."""
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -78,11 +79,58 @@ async def recording(claude: Path, directory: Path, environ: Mapping[str, str]) -
 async def test_a_service_of_live_processes(claude: Path, environ: dict[str, str]) -> None:
     settings = Settings(claude=claude, models=("gpt-*=haiku",), silence_timeout=7.0)
     async with open_service(settings, environ) as service:
-        assert isinstance(service.backend, LiveBackend)
+        assert isinstance(service.backend, Pool)
         assert (service.backend.name, service.backend.cli_version) == ("claude", "2.1.330")
         assert service.catalogue.entries == (ModelEntry("haiku", "claude-haiku-5-5", "Haiku", thinking_off=True),)
         assert service.catalogue.resolve("gpt-4") == "haiku"
         assert service.deadlines.silence == 7.0
+
+
+@pytest.mark.parametrize(
+    ("given", "most", "waiting", "staying"),
+    [
+        ({"processes": 8}, 8, 2, 6),
+        ({"processes": 8, "waiting": 0}, 8, 0, 8),
+        ({"processes": 8, "staying": 3}, 8, 2, 3),
+        ({"processes": 3}, 3, 1, 2),
+        ({"processes": 1}, 1, 1, 1),
+        ({"processes": 1, "staying": 0}, 1, 1, 0),
+    ],
+    ids=str,
+)
+async def test_what_stays_leaves_room_for_what_waits(
+    claude: Path,
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, int],
+    most: int,
+    waiting: int,
+    staying: int,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    async with open_service(Settings(claude=claude, **given), environ) as service:
+        assert isinstance(service.backend, Pool)
+        assert (service.backend.most, service.backend.waiting, service.staying.room.most) == (most, waiting, staying)
+
+
+@pytest.mark.parametrize(
+    ("given", "file_from"),
+    [
+        ({}, 40),
+        ({"waiting": 0}, 5),
+        ({"history_file_from": 7}, 7),
+        ({"history_file_from": 7, "waiting": 0}, 7),
+        ({"history_file_from": 0}, 0),
+    ],
+    ids=str,
+)
+async def test_a_history_goes_by_file_where_that_is_faster(
+    claude: Path, environ: dict[str, str], given: dict[str, int], file_from: int
+) -> None:
+    async with open_service(Settings(claude=claude, **given), environ) as service:
+        assert isinstance(service.backend, Pool)
+        assert isinstance(service.backend.starter, LiveBackend)
+        assert service.backend.starter.file_from == file_from
 
 
 async def test_the_launch_is_that_of_the_settings(claude: Path, environ: dict[str, str]) -> None:

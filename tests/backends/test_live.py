@@ -1,6 +1,7 @@
 """Live processes on real pipes: what they are started with, how they end, and that nothing is left of them."""
 
 import errno
+import json
 import os
 import resource
 import signal
@@ -32,10 +33,13 @@ from cca.backends import live as live_module
 from cca.backends.live import STDERR_TAIL, LiveBackend, Reaper, open_live
 from cca.claude import frames
 from cca.claude.launch import Directories, Launch
+from cca.claude.session_file import session_file
 from cca.errors import Unavailable
-from cca.model import Conversation, ModelEntry, Sampling
+from cca.model import AssistantTurn, Conversation, ModelEntry, Sampling, Text, UserTurn
 
 FRAME = frames.apply_settings("1", {"model": "haiku"})
+PAST = (UserTurn((Text("SECRET"),)), AssistantTurn((Text("b"),)))
+LONG = Conversation("haiku", (*PAST, *PAST, UserTurn((Text("c"),))))
 QUICK = 2.0
 """Seconds in which an end is told that nothing holds up; what could hold it up here lives for 30."""
 
@@ -64,6 +68,47 @@ async def test_a_conversation_with_a_limit_gets_a_program_that_cannot_go_on(
     async with open_backend(tmp_path / "run", plain) as backend, backend.start(conversation) as process:
         written_for_all = plain(Directories("w", "t", "c")).argv
         assert process.launch.argv == (*written_for_all, *more)
+
+
+async def test_a_long_history_is_in_a_file_of_its_process_that_goes_with_it(tmp_path: Path) -> None:
+    """S-38: it is for nobody else to read, nothing of it is in the arguments, and it is not where a tool would look."""
+    async with open_backend(tmp_path / "run", launching(("hang",))) as backend:
+        backend.file_from = 2
+        async with backend.start(LONG) as process:
+            *others, last = process.launch.argv
+            path = Path(last.removeprefix("--resume="))
+            assert path.read_bytes() == session_file(LONG)
+            assert path.stat().st_mode & 0o777 == 0o600
+            assert path.parent.parent == tmp_path / "run"
+            assert not list(Path(process.launch.cwd).iterdir())
+            assert "SECRET" not in json.dumps(process.launch.argv)
+            assert process.recalled
+            assert backend.is_special(LONG)
+            assert tuple(others) == argv(("hang",))
+        assert not path.exists()
+
+
+@pytest.mark.parametrize("file_from", [0, 3])
+async def test_a_shorter_history_is_in_no_file(file_from: int, tmp_path: Path) -> None:
+    async with open_backend(tmp_path / "run", launching(("hang",))) as backend:
+        backend.file_from = file_from
+        async with backend.start(LONG) as process:
+            assert not process.recalled
+            assert not backend.is_special(LONG)
+            assert not list((tmp_path / "run").rglob("*.jsonl"))
+
+
+async def test_a_history_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    def launcher(directories: Directories) -> Launch:
+        Path(directories.work).with_name("history.jsonl").mkdir()
+        return launching(("hang",))(directories)
+
+    async with open_backend(tmp_path / "run", launcher) as backend:
+        backend.file_from = 2
+        with pytest.raises(Unavailable, match=r"cannot write a conversation's history to .*: File exists"):
+            async with backend.start(LONG):
+                pass
+        assert not list((tmp_path / "run").iterdir())
 
 
 async def test_directories_are_empty_private_and_removed(tmp_path: Path) -> None:
@@ -388,7 +433,7 @@ async def test_a_program_that_does_not_introduce_itself(
     temporary: Path, monkeypatch: pytest.MonkeyPatch, steps: Sequence[Step], message: str
 ) -> None:
     if "said nothing" in message:
-        monkeypatch.setattr(live_module, "INTRODUCTION_TIMEOUT", 0.1)
+        monkeypatch.setattr(live_module, "START_TIMEOUT", 0.1)
     unavailable = pytest.RaisesGroup(
         pytest.RaisesExc(Unavailable, match=message), allow_unwrapped=True, flatten_subgroups=True
     )
