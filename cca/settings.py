@@ -98,6 +98,11 @@ class Settings:
     staying_memory: int = setting(
         2_000_000_000, "bytes that they may have for themselves, all together; known on Linux alone"
     )
+    history_file_from: int | None = setting(
+        None,
+        "past turns of a user's from which on Claude Code reads a history from a file, and not turn by turn; "
+        "0 for never; else 40, which take about as long as the start that a file costs, or 5 where none waits",
+    )
     choices: int = setting(4, "choices that one request may ask for; each is a process of its own")
     allowed_hosts: tuple[str, ...] = setting((), "further names under which clients may reach cca, as their Host says")
 
@@ -227,6 +232,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "waiting": (0, 10_000),
     "staying": (0, 10_000),
     "staying_memory": (0, math.inf),
+    "history_file_from": (0, 1_000_000),
     "choices": (1, 128),
 }
 """What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once. The

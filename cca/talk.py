@@ -60,7 +60,7 @@ class Talk:
 
 
 def talk_of(process: Process, conversation: Conversation, now: float, *, may_stay: bool = False) -> Talk:
-    dialogue = Dialogue(conversation, now)
+    dialogue = Dialogue(conversation, now, process.recalled)
     return Talk(process, dialogue, dialogue.open(), may_stay)
 
 

@@ -78,6 +78,10 @@ class FakeProcess:
         self._ended.set()
 
     @property
+    def recalled(self) -> bool:
+        return False
+
+    @property
     def fit(self) -> bool:
         return not self._ended.is_set()
 

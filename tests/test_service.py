@@ -102,7 +102,7 @@ async def test_what_stays_leaves_room_for_what_waits(
     claude: Path,
     environ: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
-    given: dict[str, int],
+    given: dict[str, Any],
     most: int,
     waiting: int,
     staying: int,
@@ -125,7 +125,7 @@ async def test_what_stays_leaves_room_for_what_waits(
     ids=str,
 )
 async def test_a_history_goes_by_file_where_that_is_faster(
-    claude: Path, environ: dict[str, str], given: dict[str, int], file_from: int
+    claude: Path, environ: dict[str, str], given: dict[str, Any], file_from: int
 ) -> None:
     async with open_service(Settings(claude=claude, **given), environ) as service:
         assert isinstance(service.backend, Pool)

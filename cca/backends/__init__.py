@@ -38,6 +38,10 @@ class Process(Protocol):
         """Kill it, now, without waiting for it to be gone: it must not go on. Safe to call again."""
 
     @property
+    def recalled(self) -> bool:
+        """Whether it knows the history already, from a file, but for what is written beside one."""
+
+    @property
     def fit(self) -> bool:
         """Whether it may go on with a request: it lives, and is of the program and the login that there are now."""
 

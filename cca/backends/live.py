@@ -26,7 +26,8 @@ from cca.backends.edition import Edition, edition_of
 from cca.backends.memory import own_memory
 from cca.claude import introduction
 from cca.claude.form import ends_at_once
-from cca.claude.launch import Directories, Launch, for_one_message, needs_login
+from cca.claude.launch import Directories, Launch, for_one_message, from_file, knows_history, needs_login
+from cca.claude.session_file import goes_by_file, session_file
 from cca.errors import Unavailable, UpstreamFailed
 from cca.model import Conversation, ModelEntry
 
@@ -48,6 +49,8 @@ request.
 
 START_TIMEOUT = 30.0
 """Seconds for Claude Code to answer after its start. It takes under one; a first start on a cold disk takes ten."""
+
+HISTORY = "history.jsonl"
 
 Launcher = Callable[[Directories], Launch]
 
@@ -112,7 +115,10 @@ def _closing(descriptor: int) -> Iterator[None]:
 
 @define
 class LiveBackend:
-    """Starts a process for each conversation. Made by ``open_live``."""
+    """Starts a process for each conversation. Made by ``open_live``.
+
+    A history of ``file_from`` past turns of the user's, or more, goes in as a file; 0 is never.
+    """
 
     launcher: Launcher
     reaper: Reaper
@@ -120,6 +126,7 @@ class LiveBackend:
     name: str = "claude"
     cli_version: str = ""
     models: tuple[ModelEntry, ...] = ()
+    file_from: int = 0
     _started: int = field(default=0, init=False)
 
     def open(self, conversation: Conversation) -> AbstractAsyncContextManager["LiveProcess"]:
@@ -128,15 +135,15 @@ class LiveBackend:
 
     def is_special(self, conversation: Conversation) -> bool:
         """Whether a process for ``conversation`` is started otherwise than for another."""
-        return ends_at_once(conversation)
+        return ends_at_once(conversation) or goes_by_file(conversation, self.file_from)
 
     @asynccontextmanager
     async def start(self, conversation: Conversation | None = None) -> AsyncIterator["LiveProcess"]:
         """Own a fresh process, its process group and its directories."""
         with self._directories() as directories:
             launch = self.launcher(directories)
-            if conversation is not None and ends_at_once(conversation):
-                launch = for_one_message(launch)
+            if conversation is not None:
+                launch = await self._for(conversation, launch)
             edition = edition_of(launch)
             process = LiveProcess(launch, await _spawn(launch), edition)
             popen = process.popen
@@ -151,6 +158,18 @@ class LiveBackend:
                         nursery.cancel_scope.cancel()
                 finally:
                     await process.kill()
+
+    async def _for(self, conversation: Conversation, launch: Launch) -> Launch:
+        """Return a launch of what is just right for ``conversation``."""
+        if ends_at_once(conversation):
+            launch = for_one_message(launch)
+        if not goes_by_file(conversation, self.file_from):
+            return launch
+        # Its own directory goes with the process. A user's configuration, where Claude Code has its own, would not.
+        path = Path(launch.cwd).with_name(HISTORY)
+        # Not abandoned: the directory would be removed, and a file be left in it.
+        await trio.to_thread.run_sync(_write_history, path, conversation)
+        return from_file(launch, str(path))
 
     @contextmanager
     def _directories(self) -> Iterator[Directories]:
@@ -249,6 +268,10 @@ class LiveProcess:
         return self._group_killed or self.popen.poll() is not None
 
     @property
+    def recalled(self) -> bool:
+        return knows_history(self.launch.argv)
+
+    @property
     def fit(self) -> bool:
         return not self.ended and edition_of(self.launch) == self.edition
 
@@ -330,6 +353,14 @@ async def _introduce(backend: LiveBackend) -> None:
         said = introduction.Introduction()
         await hear(process, said)
     backend.cli_version, backend.models = said.cli_version, said.models
+
+
+def _write_history(path: Path, conversation: Conversation) -> None:
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(session_file(conversation))
+    except OSError as error:
+        raise Unavailable(f"cca cannot write a conversation's history to {path}: {error.strerror}") from error
 
 
 async def _spawn(launch: Launch) -> trio.Process:

@@ -155,6 +155,10 @@ class _RecordingProcess:
         self.inner.end()
 
     @property
+    def recalled(self) -> bool:
+        return self.inner.recalled
+
+    @property
     def fit(self) -> bool:
         return self.inner.fit
 

@@ -33,6 +33,7 @@ from cca.backends.transcript import (
 from cca.claude.events import ControlReply, Unreadable
 from cca.claude.events import decode as decode_line
 from cca.claude.introduction import models_of
+from cca.claude.launch import knows_history
 from cca.errors import NotFound, Unavailable, UpstreamFailed
 from cca.model import Conversation, Json, ModelEntry
 from cca.store.turns import unthought
@@ -178,6 +179,10 @@ class ReplayProcess:
 
     def end(self) -> None:
         """Do nothing: what was recorded is over already."""
+
+    @property
+    def recalled(self) -> bool:
+        return knows_history(self.recording.transcript.header.argv)
 
     @property
     def fit(self) -> bool:

@@ -100,10 +100,14 @@ class Step:
 
 @define
 class Dialogue:
-    """``began_at`` is the wall clock in seconds since the epoch, which a subscription's reset time is compared with."""
+    """``began_at`` is the wall clock in seconds since the epoch, which a subscription's reset time is compared with.
+
+    The program has ``recalled`` the history if it knows it from a file.
+    """
 
     conversation: Conversation
     began_at: float
+    recalled: bool = False
     phase: Phase = field(factory=Recalling, init=False)
     ignored_lines: int = field(default=0, init=False)
     _batches: deque[bytes] = field(factory=deque, init=False)
@@ -121,7 +125,7 @@ class Dialogue:
 
     def open(self) -> bytes:
         """Return what to write first."""
-        self._batches.extend(script(self.conversation))
+        self._batches.extend(script(self.conversation, recalled=self.recalled))
         return self._say()
 
     def takes(self, turn: Turn) -> bool:

@@ -5,7 +5,7 @@ stays with the server: the model could ask for it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
@@ -32,6 +32,8 @@ ARGUMENTS = (
 )
 
 SPENT_AT_ONCE = "--max-budget-usd=0.0000000001"
+
+GOES_ON = "--resume="
 
 PLAIN = (
     *("PATH", "HOME", "USER", "LANG", "LC_*", "TZ"),
@@ -150,6 +152,16 @@ def for_one_message(launch: Launch) -> Launch:
     from that. Any message has cost more than this budget. Its price: one that breaks off is not asked for again.
     """
     return evolve(launch, argv=(*launch.argv, SPENT_AT_ONCE))
+
+
+def from_file(launch: Launch, path: str) -> Launch:
+    """Return a launch of a program that knows the history in the session file at ``path``, which ends with .jsonl."""
+    return evolve(launch, argv=(*launch.argv, GOES_ON + path))
+
+
+def knows_history(argv: Sequence[str]) -> bool:
+    """Whether a program that was started so has a history from a file."""
+    return any(item.startswith(GOES_ON) for item in argv)
 
 
 def inherited(environ: Mapping[str, str], inherit: tuple[str, ...] = ()) -> dict[str, str]:

@@ -45,26 +45,29 @@ EXTRA_BODY = "CLAUDE_CODE_EXTRA_BODY"
 NOTHING_TO_ASK = frames.apply_settings("seal", {"env": {EXTRA_BODY: '{"messages":[]}'}})
 """Lets no further request of the program's be worth anything: its API refuses one without messages."""
 
+BESIDE = 2
+"""The turns that are written to a program that has those before them from a file: the model's last, and the last."""
 
-def script(conversation: Conversation) -> list[bytes]:
+
+def script(conversation: Conversation, *, recalled: bool = False) -> list[bytes]:
     """Return what to write, a batch an item. The last batch ends with the turn that is to be answered.
+
+    A program that has ``recalled`` the history from a file is told no more of it than what is not in there.
 
     Raise ``BadRequest`` for JSON that is nested too deep.
     """
-    _refuse_deep(conversation)
+    refuse_deep(conversation)
     conversation = marks.settled(conversation)
     batches: list[bytes] = []
     batch = introduction(conversation) + frames.apply_settings(SETTINGS, _settings(conversation))
-    last = len(conversation.turns) - 1
+    turns = conversation.turns[-BESIDE:] if recalled else conversation.turns
     off = is_thinking_off(conversation)
-    for position, turn in enumerate(conversation.turns):
+    for position, turn in enumerate(turns, start=1):
         match turn:
             case AssistantTurn(content, model):
-                # Who does not think may not have thought: the API refuses it in the answer that is gone on from.
-                said = (part for part in content if not (off and isinstance(part, Thinking | RedactedThinking)))
-                batch += frames.assistant([assistant_block(part) for part in said], model)
+                batch += frames.assistant(assistant_blocks(content, off=off), model)
             case UserTurn(content):
-                batch += frames.user(user_blocks(content), query=position == last)
+                batch += frames.user(user_blocks(content), query=position == len(turns))
                 batches.append(batch)
                 batch = b""
             case _:
@@ -82,7 +85,7 @@ def settings(conversation: Conversation) -> Mapping[str, Json]:
 
     Raise ``BadRequest`` for JSON that is nested too deep.
     """
-    _refuse_deep(conversation)
+    refuse_deep(conversation)
     told = _settings(marks.settled(conversation))
     return {**told, "env": {EXTRA_BODY: "{}", **told.get("env", {})}}
 
@@ -130,7 +133,8 @@ def _thinking(sampling: Sampling) -> Block | None:
     return how if display is None else {**how, "display": display}
 
 
-def _refuse_deep(conversation: Conversation) -> None:
+def refuse_deep(conversation: Conversation) -> None:
+    """Raise ``BadRequest`` for JSON that is nested too deep."""
     if any(too_deep(tool.input_schema) for tool in conversation.tools):
         raise BadRequest(f"A tool's schema is nested deeper than {DEPTH_LIMIT} levels.", code="invalid_value")
     parts = (part for turn in conversation.turns for part in turn.content)
@@ -173,6 +177,14 @@ def _of_user(part: UserPart) -> Block:
             return {**block, "content": inside or [user_block(NO_CONTENT)], "is_error": True} if is_error else block
         case _:
             assert_never(part)
+
+
+def assistant_blocks(content: Iterable[AssistantPart], *, off: bool) -> list[Block]:
+    """Return an assistant's turn as blocks, for a model that does not think if ``off``.
+
+    Who does not think may not have thought: the API refuses it in the answer that is gone on from.
+    """
+    return [assistant_block(part) for part in content if not (off and isinstance(part, Thinking | RedactedThinking))]
 
 
 def assistant_block(part: AssistantPart) -> Block:

@@ -14,12 +14,14 @@ from fakes import CONVERSATION, Step, argv, launching, nothing_left, open_backen
 from cca.backends import Exit, Process
 from cca.backends.live import Launcher
 from cca.backends.record import Recorder, digest_name, write_atomically
+from cca.backends.replay import load
 from cca.backends.telltales import Identity
 from cca.backends.transcript import Ended, Garbled, Read, Transcript, Written, decode
 from cca.claude import frames
 from cca.claude.launch import Directories, Launch
 from cca.claude.lines import LINE_LIMIT
 from cca.errors import UpstreamFailed
+from cca.model import AssistantTurn, Conversation, Text, UserTurn
 
 FRAME = frames.apply_settings("1", {"model": "haiku"})
 NOBODY = Identity(None, None)
@@ -70,6 +72,19 @@ async def test_what_passed_is_kept_in_its_order(tmp_path: Path) -> None:
             assert [0, t1, t2, t3, t4] == sorted([0, t1, t2, t3, t4])
         case entries:
             pytest.fail(str(entries))
+
+
+async def test_a_history_that_went_in_as_a_file_is_so_in_the_recording(tmp_path: Path) -> None:
+    """Of the file its header tells no more than that there was one: what stood in it is in the request."""
+    said = UserTurn((Text("a"),))
+    conversation = Conversation("haiku", (said, AssistantTurn((Text("b"),)), said))
+    async with open_backend(tmp_path / "run", launching(("hang",))) as live:
+        live.file_from = 1
+        async with Recorder(live, tmp_path / "kept", NOBODY).open(conversation) as process:
+            assert process.recalled
+    assert only(tmp_path).header.argv[-1] == "--resume=<run>/history.jsonl"
+    async with load(tmp_path / "kept").open(conversation) as process:
+        assert process.recalled
 
 
 async def test_a_last_line_without_its_newline_is_kept(tmp_path: Path) -> None:

@@ -114,6 +114,17 @@ async def test_a_miss_names_the_nearest_and_what_differs(
     assert raised.value.code == "recording_not_found"
 
 
+@pytest.mark.parametrize(("more", "recalled"), [((), False), (("--resume=<run>/history.jsonl",), True)])
+async def test_a_process_knows_of_a_history_what_the_recorded_one_knew(
+    more: tuple[str, ...], tmp_path: Path, *, recalled: bool
+) -> None:
+    """How long a history is told of by a file now, or what file that was, does not count."""
+    header = Header("2.1.330", ("claude", "-p", *more), (), request_json(HI))
+    (tmp_path / "a.ndjson").write_bytes(encode(Transcript(header, (Garbled(0, "1"), Ended(9, None)))))
+    async with load(tmp_path).open(HI) as process:
+        assert process.recalled is recalled
+
+
 async def test_a_secret_in_a_request_does_not_hide_its_recording(tmp_path: Path) -> None:
     """It was redacted when it was recorded; what stood for it was numbered by what else was recorded."""
     request = request_json(asking("my key is <key-7>, mail me at <email-2>"))

@@ -9,9 +9,11 @@ from cca.claude.launch import (
     SWITCHES,
     Directories,
     for_one_message,
+    from_file,
     has_key,
     inherited,
     is_on,
+    knows_history,
     launch,
     needs_login,
     offline_environ,
@@ -240,6 +242,14 @@ def test_switches_are_read_as_claude_code_reads_them(value: str | None, on: bool
 )
 def test_only_claude_code_says_its_version(printed: str, version: tuple[int, int, int] | None) -> None:
     assert version_of(printed) == version
+
+
+def test_a_program_from_a_file_has_its_path_and_nothing_of_what_stands_in_it() -> None:
+    plain = launch("claude", {}, Directories("w", "t", "c"), retries=2)
+    known = from_file(plain, "/run/1/history.jsonl")
+    assert known.argv == (*plain.argv, "--resume=/run/1/history.jsonl")
+    assert (known.env, known.cwd) == (plain.env, plain.cwd)
+    assert [knows_history(each.argv) for each in (plain, known)] == [False, True]
 
 
 def test_a_program_for_one_message_has_a_budget_that_any_message_spends() -> None:
