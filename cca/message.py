@@ -122,6 +122,10 @@ class Message:
     def calls(self) -> list[Called]:
         return [part for part in self.parts if isinstance(part, Called)]
 
+    @property
+    def cites(self) -> bool:
+        return any(part.citations for part in self.parts if isinstance(part, Said))
+
     def _text(self) -> Said:
         """Return the text that is being written, a new one if it is not."""
         last = self.parts[-1] if self.parts else None

@@ -184,7 +184,8 @@ class Staying:
     async def _arrange(self, bay: _Bay, owner: str, said: Conversation, size: int) -> None:
         """Let a process be found, if it stays after its answer to ``said``."""
         message = bay.talk.message
-        if not bay.talk.stays or not (message.said.strip() or message.calls):
+        if not bay.talk.stays or not (message.said.strip() or message.calls) or message.cites:
+            # Of what an answer cites, its program remembers nothing but that it does.
             return
         place = await aside(size, _place, owner, evolve(said, turns=(*said.turns, _turn(message))))
         if place is None or self._nursery is None:

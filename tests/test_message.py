@@ -96,6 +96,11 @@ def test_a_message_is_told_by_its_kinds() -> None:
     assert [(call.id, call.name, call.arguments) for call in message.calls] == [("1", "f", '{"a":1}')]
 
 
+@pytest.mark.parametrize(("events", "cites"), [([TextDelta("a"), Cited({"n": 1})], True), ([TextDelta("a")], False)])
+def test_a_message_knows_whether_it_cites(events: Sequence[Event], cites: bool) -> None:  # noqa: FBT001
+    assert made_of(*events).cites is cites
+
+
 def test_a_message_has_what_the_api_says_of_its_end() -> None:
     message = made_of(STARTED, Finished("refusal", "END", Usage(5, 9), None, {"type": "refusal"}))
     assert (message.id, message.stop_sequence, message.stop_details) == ("msg_1", "END", {"type": "refusal"})

@@ -160,8 +160,8 @@ def _rooms(place: Path) -> tuple[Path, Path]:
 
 
 @asynccontextmanager
-async def open_cli(model: ScriptedModel, surroundings: Surroundings = PLAIN) -> AsyncIterator[Cli]:
-    """Own a process that talks to ``model``. It is killed when this is left."""
+async def open_starter(model: ScriptedModel, surroundings: Surroundings = PLAIN) -> AsyncIterator[LiveBackend]:
+    """Own what starts processes that talk to ``model``. Nothing in here may take long."""
     with tempfile.TemporaryDirectory() as place:
         run, home = _rooms(Path(place))
         async with open_reaper(run) as reaper:
@@ -170,8 +170,14 @@ async def open_cli(model: ScriptedModel, surroundings: Surroundings = PLAIN) -> 
                 return surroundings.launcher(model, home, directories)
 
             with trio.fail_after(SECONDS):
-                async with LiveBackend(launcher, reaper, surroundings.directory or run).start() as process:
-                    yield Cli(process)
+                yield LiveBackend(launcher, reaper, surroundings.directory or run)
+
+
+@asynccontextmanager
+async def open_cli(model: ScriptedModel, surroundings: Surroundings = PLAIN) -> AsyncIterator[Cli]:
+    """Own a process that talks to ``model``. It is killed when this is left."""
+    async with open_starter(model, surroundings) as starter, starter.start() as process:
+        yield Cli(process)
 
 
 async def converse(
