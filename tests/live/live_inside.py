@@ -12,9 +12,11 @@ from typing import Any
 import trio
 from attrs import define, field, frozen
 from live_cli import program
+from live_pool import STAYING, WAITING
 
 from cca.backends import Process
-from cca.backends.live import LiveBackend, open_live
+from cca.backends.live import open_live
+from cca.backends.pool import Pool
 from cca.claude.launch import launch, offline_environ
 from cca.model import Conversation, Json, ModelEntry, Text
 from cca.scripted import ScriptedModel, open_scripted_model
@@ -31,7 +33,7 @@ CHAT = "/v1/chat/completions"
 class Watched:
     """A backend that keeps the ids of its processes, by the first word of their prompt."""
 
-    inner: LiveBackend
+    inner: Pool
     of: dict[str, int] = field(factory=dict)
     opened: int = 0
 
@@ -54,7 +56,7 @@ class Watched:
     @asynccontextmanager
     async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
         self.opened += 1
-        async with self.inner.start(conversation) as process:
+        async with self.inner.open(conversation) as process:
             match conversation.turns[0].content[0]:
                 case Text(text):
                     self.of[text.partition(" ")[0]] = process.popen.pid
@@ -72,10 +74,11 @@ class Inside:
     backend: Watched
     home: Path
     service: Service
+    run_directory: Path
 
     @property
-    def run_directory(self) -> Path:
-        return self.backend.inner.directory
+    def pool(self) -> Pool:
+        return self.backend.inner
 
     async def connect(self) -> trio.SocketStream:
         return await trio.open_tcp_stream("127.0.0.1", self.port)
@@ -113,12 +116,14 @@ async def open_inside(**given: Any) -> AsyncIterator[Inside]:
                 open_database(Path(state, "cca.db")) as database,
                 trio.open_nursery() as nursery,
             ):
-                backend = Watched(live)
-                settings = Settings(port=0, processes=300, **given)
+                settings = Settings(**{"port": 0, "processes": 300, "waiting": WAITING, "staying": STAYING, **given})
+                pool = Pool(live, settings.processes, settings.waiting or 0, os.cpu_count() or 1)
+                backend = Watched(pool)
                 announced, addresses = trio.open_memory_channel[str](1)
                 service = Service(settings, backend, database)
+                pool.spare = service.staying.spare
                 nursery.start_soon(run_server, service_app(service), settings, announced.send_nowait)
                 address = await addresses.receive()
-                async with service.staying.opened():
-                    yield Inside(int(address.rpartition(":")[2]), model, backend, home, service)
+                async with pool.opened(), service.staying.opened():
+                    yield Inside(int(address.rpartition(":")[2]), model, backend, home, service, live.directory)
                 nursery.cancel_scope.cancel()

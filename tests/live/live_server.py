@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from attrs import frozen
+from live_pool import VARIABLES
 
 from cca.model import Json
 
@@ -101,7 +102,7 @@ def running(
         home.mkdir()
         temporary.mkdir()
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        env = {**kept, "HOME": str(home), "TMPDIR": str(temporary), **environ}
+        env = {**kept, "HOME": str(home), "TMPDIR": str(temporary), **VARIABLES, **environ}
         with subprocess.Popen([sys.executable, *command], env=env, stdout=subprocess.PIPE, text=True) as process:
             try:
                 yield Server(process, address(process), temporary)

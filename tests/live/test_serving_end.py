@@ -47,7 +47,7 @@ def test_a_signal_ends_it_with_exit_0(number: signal.Signals) -> None:
 def test_a_signal_ends_it_with_its_processes_after_the_grace_time(number: signal.Signals) -> None:
     with serving(CCA_GRACE="0.5") as server, talking(server):
         started = children(server.process.pid)
-        assert len(started) == 2
+        assert len(started) >= 2
         assert server.stop(number) == 0
         assert is_gone(server, started)
 
@@ -97,7 +97,7 @@ def test_hypercorn_runs_the_application_and_leaves_no_child() -> None:
         assert server.chat("hello").json["choices"][0]["message"]["content"] == "hello"
         with talking(server):
             started = children(server.process.pid)
-            assert len(started) == 2
+            assert len(started) >= 2
             server.stop(signal.SIGTERM)
         assert within(1.0, lambda: is_gone(server, started))
 

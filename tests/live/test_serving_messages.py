@@ -106,7 +106,7 @@ async def test_a_mark_that_is_at_the_end_instead_moves_on_with_the_process_that_
     system = [{"type": "text", "text": "Be terse.", "cache_control": hour}]
     question = {"role": "user", "content": '[[call look {"place": "Rome"}]]'}
     body: Json = {**BODY, "system": system, "messages": [question], "max_tokens": 1000}
-    async with open_inside() as server:
+    async with open_inside(staying=8) as server:
         answer = await ask(server, body)
         result = {"type": "tool_result", "tool_use_id": answer["content"][-1]["id"], "content": "rain"}
         said = [question, {"role": "assistant", "content": answer["content"]}, {"role": "user", "content": [result]}]

@@ -51,12 +51,12 @@ def bare(answer: Json) -> list[Json]:
         pytest.param("[[redacted thinking]]", "redacted_thinking", id="redacted"),
     ],
 )
-@pytest.mark.parametrize(("staying", "opened"), [(0, 3), (4, 2)], ids=["a fresh process", "the one that waits"])
+@pytest.mark.parametrize(("staying", "opened"), [(0, 3), (4, 1)], ids=["fresh processes", "the one that stays"])
 async def test_the_result_of_a_call_is_all_that_a_client_sends(
-    thinking: str, kind: str, parked: int, opened: int
+    thinking: str, kind: str, staying: int, opened: int
 ) -> None:
     """The API refuses a result where the answer with its call does not begin with what was thought."""
-    async with open_inside(staying=parked) as server:
+    async with open_inside(staying=staying) as server:
         called = await ask(server, f"{thinking} [[call look {{}}]]")
         done = await ask(server, result(called))
         await ask(server, "And now?")

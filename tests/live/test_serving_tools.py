@@ -47,11 +47,11 @@ def results(answer: Json, content: Json) -> list[Json]:
     ],
 )
 async def test_a_process_that_waits_tells_the_model_what_a_fresh_one_does(result: Json) -> None:
-    async with open_inside() as server:
+    async with open_inside(staying=8) as server:
         answer = await ask(server, QUESTION)
         followed = [QUESTION, answer, *results(answer, result)]
         waited = await ask(server, *followed)
-        assert (server.backend.opened, server.service.staying.number) == (1, 0)
+        assert (server.backend.opened, server.service.staying.number) == (1, 1)
         fresh = await ask(server, *followed)
         assert server.backend.opened == 2
         _, by_the_one, by_the_other = asked(server.model)
@@ -66,7 +66,7 @@ async def test_a_process_that_waits_tells_the_model_what_a_fresh_one_does(result
     [pytest.param("", id="empty"), pytest.param(" \n", id="white space"), pytest.param("x y " * 40_000, id="long")],
 )
 async def test_what_a_process_that_waits_would_change_is_told_to_a_fresh_one(result: str) -> None:
-    async with open_inside() as server:
+    async with open_inside(staying=8) as server:
         answer = await ask(server, QUESTION)
         await ask(server, QUESTION, answer, *results(answer, result))
         assert server.backend.opened == 2
@@ -80,7 +80,7 @@ async def test_what_a_process_that_waits_would_change_is_told_to_a_fresh_one(res
 @pytest.mark.parametrize("fields", [{}, {"max_tokens": 1000}, {"parallel_tool_calls": False}], ids=str)
 async def test_a_loop_of_several_steps_is_one_process(fields: Json) -> None:
     """Each step is one request of the model's API, and no more."""
-    async with open_inside() as server:
+    async with open_inside(staying=8) as server:
         messages = [QUESTION]
         for step in range(3):
             answer = await ask(server, *messages, **fields)
@@ -92,7 +92,7 @@ async def test_a_loop_of_several_steps_is_one_process(fields: Json) -> None:
 
 
 async def test_a_process_that_would_lose_a_part_of_its_call_is_killed() -> None:
-    async with open_inside() as server:
+    async with open_inside(staying=8) as server:
         question = {"role": "user", "content": '[[call get_weather {"city": "Rome", "__proto__": {"a": 1}}]]'}
         await ask(server, question)
         await trio.sleep(0.5)
@@ -100,7 +100,7 @@ async def test_a_process_that_would_lose_a_part_of_its_call_is_killed() -> None:
 
 
 async def test_when_the_process_that_waited_is_gone_a_fresh_one_answers() -> None:
-    async with open_inside() as server:
+    async with open_inside(staying=8) as server:
         answer = await ask(server, QUESTION)
         os.kill(server.backend.of["Weather:"], signal.SIGKILL)
         await until(lambda: server.service.staying.number == 0)
@@ -109,7 +109,7 @@ async def test_when_the_process_that_waited_is_gone_a_fresh_one_answers() -> Non
 
 
 async def test_none_is_left_at_the_servers_end() -> None:
-    async with open_inside() as server:
+    async with open_inside(staying=8) as server:
         await ask(server, QUESTION)
         [pid] = server.backend.pids
         assert server.service.staying.number == 1
@@ -123,7 +123,7 @@ async def test_results_come_in_the_order_of_the_calls(count: int, processes: int
     cities = [f"City{number}" for number in range(count)]
     calls = " ".join(f'[[call get_weather {{"city": "{city}"}}]]' for city in cities)
     question = {"role": "user", "content": calls}
-    async with open_inside() as server:
+    async with open_inside(staying=8) as server:
         answer = await ask(server, question)
         assert len(answer["tool_calls"]) == count
         followed = [question, answer]
