@@ -235,9 +235,9 @@ def filled() -> Report:
         (CCA, CONFIGURED, 200),
         ("peer & co", FIRST, 450),
     ):
-        report.turns.note(who, what, Times(milliseconds / 1000, milliseconds / 900))
+        cpu = 8.0 if who == CCA else None
+        report.turns.note(who, what, Times(milliseconds / 1000, milliseconds / 900), cpu)
     report.turns.missing["peer & co", TOOLS] = "No tool was called"
-    report.cpu = {CCA: 8.0, "peer & co": None}
     now, later = Taken(50, 250, 2), Taken(52, 430, 4)
     report.memory = {"idle": {CCA: now, "peer & co": None}, "later": {CCA: later, "peer & co": None}}
     report.beside(8, 10, (1.0, None), (1.5, 2.0))
@@ -251,6 +251,7 @@ def test_a_report_says_all_that_was_found_and_what_was_missed() -> None:
     assert "-  No tool was called" in said
     assert report.figures()[CCA, LEFT] == 2
     assert report.figures()[CCA, IDLE] == 50
+    assert report.figures()[CCA, CPU] == 8.0
     missed = [line.split("  ")[0] for line in said.splitlines() if line.endswith("missed")]
     assert missed == [f"{CCA}, {CONFIGURED}", f"{CCA}, {LEFT}"]
     plain = json.loads(json.dumps(report.plain()))

@@ -77,7 +77,7 @@ class Bench:
             [Asked(subject, self.bodies) for subject in self.waiting],
             frozenset((CCA, CCA_COLD)),
         )
-        self.report.turns, self.report.cpu = await take_turns(rounds, number)
+        self.report.turns = await take_turns(rounds, number)
 
     async def load(self, at_once: int, seconds: float) -> None:
         contenders = [

@@ -40,7 +40,6 @@ class Report:
 
     busy: float | None = None
     turns: Turns = field(factory=Turns, init=False)
-    cpu: Mapping[str, float | None] = field(factory=dict, init=False)
     loads: dict[int, Mapping[str, Load]] = field(factory=dict, init=False)
     memory: dict[str, Mapping[str, Taken | None]] = field(factory=dict, init=False)
     own: dict[int, tuple[float | None, float | None]] = field(factory=dict, init=False)
@@ -56,7 +55,7 @@ class Report:
     def figures(self) -> dict[Key, float | None]:
         """Return each figure by whose and what it is: times are medians, in milliseconds, to the first text."""
         found: dict[Key, float | None] = {(each.who, each.what): each.first_median for each in self.turns.spreads}
-        found |= {(name, CPU): value for name, value in self.cpu.items()}
+        found |= {(each.who, CPU): self.turns.cpu_of(each.who) for each in self.turns.spreads}
         for at_once, loads in self.loads.items():
             found |= {(name, f"answers a second, {at_once} at once"): load.rate for name, load in loads.items()}
         idle, later = (self.memory.get(when, {}) for when in ("idle", "later"))
@@ -83,7 +82,6 @@ class Report:
             "busy": self.busy,
             "turns": [asdict(each) for each in self.turns.spreads],
             "missing": [{"who": who, "what": what, "why": why} for (who, what), why in self.turns.missing.items()],
-            "cpu": self.cpu,
             "loads": {n: {name: asdict(load) for name, load in loads.items()} for n, loads in self.loads.items()},
             "own": self.own,
             "memory": {
@@ -128,13 +126,12 @@ class Report:
     def _turns(self) -> Iterator[str]:
         if not self.turns.times:
             return
-        yield f"{'one at a time: ms':58}{'first':>8}{'p95':>8}{'whole':>8}{'p95':>8}{'of':>5}"
+        yield f"{'one at a time: ms':58}{'first':>8}{'p95':>8}{'whole':>8}{'p95':>8}{'CPU':>8}{'of':>5}"
         for each in self.turns.spreads:
-            yield f"{each.who + ', ' + each.what:58}{_row(each.times, 8, 8, 8, 8)}{each.number:5}"
+            yield f"{each.who + ', ' + each.what:58}{_row(each.times, 8, 8, 8, 8)}{_number(each.cpu, 8)}{each.number:5}"
         for (who, what), why in self.turns.missing.items():
             yield f"{who + ', ' + what:58}{'-':>8}  {why:.100}"
-        for name, value in self.cpu.items():
-            yield f"{name + ', ' + CPU + ' (the server itself)':58}{_number(value, 8)}"
+        yield "(CPU is the server's own, without Claude Code's)"
 
     def _loads(self) -> Iterator[str]:
         for at_once, loads in self.loads.items():

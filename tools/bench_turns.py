@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from cca.model import Json
 from tools.bench_asks import Answered, Bare, NotAnswered, Times, cold, one_more, running, told
@@ -19,6 +19,9 @@ from tools.bench_servers import Subject
 
 REST = 1.6
 """Seconds that a process that was started has for its start, and to wait a second: it takes about half of one."""
+
+AFTERWARDS = 0.1
+"""Seconds after an answer that are the server's to do what is left of it, and count as its CPU time."""
 
 ASK_TIMEOUT = 60.0
 """Seconds for one answer; one that takes longer is a fault, not a figure."""
@@ -35,7 +38,10 @@ Way = tuple[str, str]
 
 @frozen
 class Spread:
-    """Milliseconds to the first text and to the end: of ``number`` answers the median, and what 95 % came within."""
+    """Milliseconds to the first text and to the end: of ``number`` answers the median, and what 95 % came within.
+
+    ``cpu`` is the mean of the server's own CPU time for one, in milliseconds, where it is to be seen.
+    """
 
     who: str
     what: str
@@ -44,6 +50,7 @@ class Spread:
     first_p95: float
     total_median: float
     total_p95: float
+    cpu: float | None = None
 
     @property
     def times(self) -> tuple[float, float, float, float]:
@@ -55,29 +62,34 @@ class Turns:
     """What was measured of each way to ask, and why one could not be."""
 
     times: dict[Way, list[Times]] = field(factory=dict, init=False)
+    cpu: dict[Way, list[float]] = field(factory=dict, init=False)
     missing: dict[Way, str] = field(factory=dict, init=False)
 
-    def note(self, who: str, what: str, times: Times) -> None:
+    def note(self, who: str, what: str, times: Times, cpu: float | None = None) -> None:
         self.times.setdefault((who, what), []).append(times)
+        if cpu is not None:
+            self.cpu.setdefault((who, what), []).append(cpu)
 
     @property
     def spreads(self) -> list[Spread]:
-        return [spread(*way, taken) for way, taken in self.times.items()]
+        return [evolve(spread(*way, taken), cpu=_mean(self.cpu.get(way, ()))) for way, taken in self.times.items()]
+
+    def cpu_of(self, who: str) -> float | None:
+        """Return the mean of a server's CPU time for an answer of any kind, in milliseconds."""
+        return _mean([each for way, taken in self.cpu.items() if way[0] == who for each in taken])
 
 
 @define
 class Asked:
-    """A server, and how many answers it has given."""
+    """A server that is asked for whole answers."""
 
     subject: Subject
     bodies: Bodies
-    answers: int = field(default=0, init=False)
 
     async def ask(self, body: Json) -> Answered:
         """Return a whole answer. Raise ``NotAnswered``."""
         with trio.move_on_after(ASK_TIMEOUT):
             answered = await self.subject.server.ask(body)
-            self.answers += 1
             if not answered.message.get("tool_calls") and not self.bodies.is_whole(answered.message):
                 raise NotAnswered(f"{self.subject.name} answered {answered.message!r:.300}")
             return answered
@@ -137,9 +149,12 @@ class Rounds:
             await self._timed(turns, asked, TOOLS, lambda: self.bodies.with_results(body, message))
 
     async def _timed(self, turns: Turns, asked: Asked, what: str, make: Callable[[], Json]) -> Answered | None:
+        before = cpu_seconds(asked.subject.pid)
         answered = await self._tried(turns, asked, what, make)
         if answered is not None:
-            turns.note(asked.subject.name, what, answered.times)
+            await trio.sleep(AFTERWARDS)
+            cpu = per_answer(before, cpu_seconds(asked.subject.pid), 1)
+            turns.note(asked.subject.name, what, answered.times, cpu)
         return answered
 
     async def _tried(self, turns: Turns, asked: Asked, what: str, make: Callable[[], Json]) -> Answered | None:
@@ -152,18 +167,13 @@ class Rounds:
             return None
 
 
-async def take_turns(rounds: Rounds, number: int) -> tuple[Turns, dict[str, float | None]]:
-    """Return what was measured in ``number`` rounds, and each server's milliseconds of CPU time an answer."""
+async def take_turns(rounds: Rounds, number: int) -> Turns:
+    """Return what was measured in ``number`` rounds."""
     await rounds.one(Turns())  # the first warms the disk
     turns = Turns()
-    servers = (rounds.cold, *rounds.waiting)
-    before = [(asked.answers, cpu_seconds(asked.subject.pid)) for asked in servers]
     for _ in range(number):
         await rounds.one(turns)
-    return turns, {
-        asked.subject.name: per_answer(started, cpu_seconds(asked.subject.pid), asked.answers - answers)
-        for asked, (answers, started) in zip(servers, before, strict=True)
-    }
+    return turns
 
 
 def per_answer(before: float | None, after: float | None, answers: int) -> float | None:
@@ -176,6 +186,10 @@ def spread(who: str, what: str, taken: Sequence[Times]) -> Spread:
     total = sorted(each.total * 1000 for each in taken)
     middle = statistics.median
     return Spread(who, what, len(taken), middle(first), p95(first), middle(total), p95(total))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
 
 
 def p95(values: Sequence[float]) -> float:
