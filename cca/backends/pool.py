@@ -15,7 +15,7 @@ from attrs import define, field
 
 from cca.backends.live import LiveProcess, hear
 from cca.claude import preparation
-from cca.errors import CcaError, InternalError, innermost
+from cca.errors import CcaError, InternalError, Unavailable, innermost
 from cca.model import Conversation, ModelEntry
 
 log = logging.getLogger(__name__)
@@ -62,13 +62,13 @@ class _Berth:
 
 @define(eq=False)
 class _Ask:
-    """A request that waits for a process."""
+    """A request that waits for a process, or for room for one of its own."""
 
     answered: trio.Event = field(factory=trio.Event, init=False)
     berth: _Berth | None = field(default=None, init=False)
     error: CcaError | None = field(default=None, init=False)
 
-    def answer(self, berth: _Berth | None, error: CcaError | None = None) -> None:
+    def answer(self, berth: _Berth | None = None, error: CcaError | None = None) -> None:
         self.berth, self.error = berth, error
         self.answered.set()
 
@@ -91,7 +91,7 @@ class Pool:
     _ready: deque[_Berth] = field(factory=deque, init=False)
     _berths: set[_Berth] = field(factory=set, init=False)
     _asks: deque[_Ask] = field(factory=deque, init=False)
-    _rooms: deque[trio.Event] = field(factory=deque, init=False)
+    _rooms: deque[_Ask] = field(factory=deque, init=False)
     _starting: int = field(default=0, init=False)
     _special: int = field(default=0, init=False)
     _delay: float = field(default=0.0, init=False)
@@ -132,6 +132,10 @@ class Pool:
                 yield
             finally:
                 self._nursery = None
+                for ask in (*self._asks, *self._rooms):
+                    ask.answer(error=Unavailable("cca is ending: it starts no Claude Code process any more."))
+                self._asks.clear()
+                self._rooms.clear()
                 nursery.cancel_scope.cancel()
 
     @asynccontextmanager
@@ -186,18 +190,20 @@ class Pool:
 
     async def _room(self) -> None:
         """Wait until there may be one process more, and count it."""
-        granted = trio.Event()
-        self._rooms.append(granted)
+        ask = _Ask()
+        self._rooms.append(ask)
         self._fill()
         try:
-            await granted.wait()
+            await ask.answered.wait()
         except BaseException:
-            if granted.is_set():
+            if not ask.answered.is_set():
+                self._rooms.remove(ask)
+            elif ask.error is None:
                 self._special -= 1
                 self._fill()
-            else:
-                self._rooms.remove(granted)
             raise
+        if ask.error is not None:
+            raise ask.error
 
     def _offer(self, berth: _Berth) -> None:
         """Give a process to who asks for one, or let it wait, or let it go where enough do."""
@@ -217,7 +223,7 @@ class Pool:
         self._make_room(len(self._rooms) + missing - (self.most - self.alive))
         while self._rooms and self.alive < self.most:
             self._special += 1
-            self._rooms.popleft().set()
+            self._rooms.popleft().answer()
         for _ in range(min(missing, self.most - self.alive)):
             self._starting += 1
             nursery.start_soon(self._hold)
@@ -234,6 +240,7 @@ class Pool:
         """Where requests wait, let so many processes go that none of them has."""
         if not self._asks and not self._rooms:
             return
+        self._retire()
         for _ in range(wanted - sum(berth.process.ended for berth in self._berths)):
             if self._ready:
                 self._ready.pop().leave()
@@ -282,15 +289,19 @@ class Pool:
         self._delay = min(max(FIRST_DELAY, self._delay * 2), LONGEST_DELAY)
         self._not_before = trio.current_time() + self._delay
         if self._asks:
-            self._asks.popleft().answer(None, error)
+            self._asks.popleft().answer(error=error)
         else:
             log.error("No Claude Code process could be started ahead of demand: %s", error)
 
     async def _tend(self) -> None:
         """Replace the processes that wait and may no longer be given to a request, until cancelled."""
         while True:
-            for berth in [each for each in self._ready if not each.process.fit]:
-                self._ready.remove(berth)
-                berth.leave()
+            self._retire()
             self._fill()
             await trio.sleep(LOOK_INTERVAL)
+
+    def _retire(self) -> None:
+        """Let those go that wait, and may no longer be given to a request."""
+        for berth in [each for each in self._ready if not each.process.fit]:
+            self._ready.remove(berth)
+            berth.leave()
