@@ -27,7 +27,7 @@ from cca.backends.memory import own_memory
 from cca.claude import introduction
 from cca.claude.form import ends_at_once
 from cca.claude.launch import Directories, Launch, for_one_message, from_file, knows_history, needs_login
-from cca.claude.session_file import goes_by_file, session_file
+from cca.claude.session_file import goes_by_file, is_long, session_file
 from cca.errors import Unavailable, UpstreamFailed
 from cca.model import Conversation, ModelEntry
 
@@ -51,6 +51,11 @@ START_TIMEOUT = 30.0
 """Seconds for Claude Code to answer after its start. It takes under one; a first start on a cold disk takes ten."""
 
 HISTORY = "history.jsonl"
+
+PLENTY = 1000
+"""Past turns of a user's. To tell them takes so long, if it has to be, that a process which waits would save nothing:
+whether they go by file is not looked at in the event loop.
+"""
 
 Launcher = Callable[[Directories], Launch]
 
@@ -135,6 +140,8 @@ class LiveBackend:
 
     def is_special(self, conversation: Conversation) -> bool:
         """Whether a process for ``conversation`` is started otherwise than for another."""
+        if self.file_from and is_long(conversation, PLENTY):
+            return True
         return ends_at_once(conversation) or goes_by_file(conversation, self.file_from)
 
     @asynccontextmanager
@@ -163,13 +170,13 @@ class LiveBackend:
         """Return a launch of what is just right for ``conversation``."""
         if ends_at_once(conversation):
             launch = for_one_message(launch)
-        if not goes_by_file(conversation, self.file_from):
+        if not is_long(conversation, self.file_from):
             return launch
         # Its own directory goes with the process. A user's configuration, where Claude Code has its own, would not.
         path = Path(launch.cwd).with_name(HISTORY)
         # Not abandoned: the directory would be removed, and a file be left in it.
-        await trio.to_thread.run_sync(_write_history, path, conversation)
-        return from_file(launch, str(path))
+        written = await trio.to_thread.run_sync(_write_history, path, conversation, self.file_from)
+        return from_file(launch, str(path)) if written else launch
 
     @contextmanager
     def _directories(self) -> Iterator[Directories]:
@@ -355,12 +362,16 @@ async def _introduce(backend: LiveBackend) -> None:
     backend.cli_version, backend.models = said.cli_version, said.models
 
 
-def _write_history(path: Path, conversation: Conversation) -> None:
+def _write_history(path: Path, conversation: Conversation, least: int) -> bool:
+    """Write the file of a long history, and return whether it goes by file."""
+    if not goes_by_file(conversation, least):
+        return False
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(session_file(conversation))
     except OSError as error:
         raise Unavailable(f"cca cannot write a conversation's history to {path}: {error.strerror}") from error
+    return True
 
 
 async def _spawn(launch: Launch) -> trio.Process:

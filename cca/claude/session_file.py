@@ -24,13 +24,14 @@ FAILURE: Json = {
 }
 
 
-def goes_by_file(conversation: Conversation, least: int) -> bool:
-    """Whether a history goes by file: of ``least`` turns of the user's or more, and one that arrives the same so.
+def is_long(conversation: Conversation, least: int) -> bool:
+    """Whether a history is of ``least`` turns of the user's or more. With a ``least`` of 0 none is."""
+    return 0 < least <= len(conversation.turns) // 2
 
-    With a ``least`` of 0 none does.
-    """
-    past = conversation.turns[:-BESIDE]
-    return 0 < least <= (len(past) + 1) // 2 and _is_the_same(past, conversation.model)
+
+def goes_by_file(conversation: Conversation, least: int) -> bool:
+    """Whether a history goes by file: a long one, that arrives the same so."""
+    return is_long(conversation, least) and _is_the_same(conversation.turns[:-BESIDE], conversation.model)
 
 
 def session_file(conversation: Conversation) -> bytes:

@@ -132,7 +132,7 @@ class Cli:
 
     async def converse(self, conversation: Conversation) -> list[Event]:
         """Hold the dialogue, as the exchange does, and return its events."""
-        dialogue = Dialogue(conversation, 0.0)
+        dialogue = Dialogue(conversation, 0.0, self.process.recalled)
         self.say(dialogue.open())
         events: list[Event] = []
         while not dialogue.over:
