@@ -6,7 +6,7 @@ several processes share counts for each in part, so those of a tree may be added
 """
 
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +25,13 @@ SAMPLE_EVERY = 1.5
 """Seconds. Looking at a process of 100 MB takes 5 ms, in which it cannot change its memory."""
 
 
+LOOK = 0.3
+"""Seconds of a look at whether processes rest."""
+
+IDLE = 0.15
+"""Of a core, what processes may take that rest: the servers have clocks of their own, and this look takes some, too."""
+
+
 @frozen
 class Taken:
     """What a tree of processes holds at one moment: megabytes of its root and of all, and how many Claude Codes."""
@@ -41,6 +48,27 @@ def cpu_seconds(pid: int | None) -> float | None:
         return None
     user, system = stat_times(stat)
     return (user + system) / os.sysconf("SC_CLK_TCK")
+
+
+def tree_cpu_seconds(roots: Iterable[int]) -> float:
+    """Return the CPU time of all who live of the trees of ``roots``."""
+    parents = _parents()
+    return sum(cpu_seconds(pid) or 0.0 for root in roots for pid in tree(root, parents))
+
+
+async def at_rest(roots: Sequence[int], least: float, most: float) -> None:
+    """Sleep for ``least`` seconds, and on until next to nothing happens in these trees, or for ``most``.
+
+    How long a process takes to start depends on what else the machine has to do.
+    """
+    await trio.sleep(least)
+    with trio.move_on_after(most - least):
+        busy = tree_cpu_seconds(roots)
+        while True:
+            await trio.sleep(LOOK)
+            before, busy = busy, tree_cpu_seconds(roots)
+            if busy - before < LOOK * IDLE:
+                return
 
 
 def stat_times(stat: str) -> tuple[int, int]:

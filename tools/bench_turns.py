@@ -4,6 +4,7 @@ A turn that finds a process waiting comes when that process, and whatever was st
 while: how long a first token takes is measured, not how soon the next request may come.
 """
 
+import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -14,11 +15,11 @@ from attrs import define, evolve, field, frozen
 from cca.model import Json
 from tools.bench_asks import Answered, Bare, NotAnswered, Times, cold, one_more, running, told
 from tools.bench_bodies import Bodies
-from tools.bench_machine import cpu_seconds
+from tools.bench_machine import at_rest, cpu_seconds
 from tools.bench_servers import Subject
 
-REST = 1.6
-"""Seconds that a process that was started has for its start, and to wait a second: it takes about half of one."""
+REST, LONGEST_REST = 1.3, 8.0
+"""Seconds for what was started to start, and to wait untouched: half of one, and one, if nothing else runs."""
 
 AFTERWARDS = 0.1
 """Seconds after an answer that are the server's to do what is left of it, and count as its CPU time."""
@@ -108,10 +109,15 @@ class Rounds:
     must: frozenset[str]
     """Names of the servers that must do everything; what another cannot do is left out."""
 
+    async def rest(self) -> None:
+        """Let what was started start, here and in the servers, so that it is not a later turn's time."""
+        known = (asked.subject.pid for asked in (self.cold, *self.waiting))
+        await at_rest([os.getpid(), *(pid for pid in known if pid is not None)], REST, LONGEST_REST)
+
     async def one(self, turns: Turns) -> None:
         async with AsyncExitStack() as stack:
             plain, configured = [await stack.enter_async_context(running(self.program, self.environ)) for _ in range(2)]
-            await trio.sleep(REST)
+            await self.rest()
             await self._bare(turns, plain, configured)
             for asked in self.waiting:
                 await self._first_and_next(turns, asked)
@@ -133,17 +139,17 @@ class Rounds:
     async def _first_and_next(self, turns: Turns, asked: Asked) -> None:
         body = self.bodies.plain()
         answered = await self._timed(turns, asked, FIRST, lambda: body)
-        await trio.sleep(REST)
+        await self.rest()
         if answered is not None:
             message = answered.message
             await self._timed(turns, asked, FOLLOW_UP, lambda: self.bodies.going_on(body, message))
 
     async def _calls(self, turns: Turns, asked: Asked) -> None:
         """Have a tool called, which is not measured, and send its results, which is."""
-        await trio.sleep(REST)
+        await self.rest()
         body = self.bodies.calling()
         called = await self._tried(turns, asked, TOOLS, lambda: body)
-        await trio.sleep(REST)
+        await self.rest()
         if called is not None:
             message = called.message
             await self._timed(turns, asked, TOOLS, lambda: self.bodies.with_results(body, message))
