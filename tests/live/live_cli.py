@@ -24,6 +24,9 @@ from cca.scripted import ScriptedModel, open_scripted_model
 SECONDS = 20.0
 """That anything here may take. Most take one; a cold disk and a busy machine are slower."""
 
+GOING_ON = {"max_tokens": "max_tokens", "refusal": "refusal", "model_context_window_exceeded": "context_window"}
+"""Stop reasons after which the program asks again by itself, and what they are in ``model``."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 

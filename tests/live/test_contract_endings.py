@@ -5,16 +5,17 @@ Each test is one statement about Claude Code that cca relies on. A release of it
 
 import pytest
 import trio
-from live_cli import Surroundings, asked, converse, open_cli, prompt, text_of
+from attrs import evolve
+from live_cli import GOING_ON, Cli, Surroundings, asked, converse, open_cli, prompt, text_of
+from live_requests import received
+from live_talks import open_table
 
+from cca.claude.form import NEAR
 from cca.errors import UpstreamFailed
-from cca.model import Failed, Finished, Json, Started
+from cca.model import Failed, Finished, Json, Sampling, Started
 from cca.scripted import open_scripted_model
 
 pytestmark = pytest.mark.live
-
-GOING_ON = {"max_tokens": "max_tokens", "refusal": "refusal", "model_context_window_exceeded": "context_window"}
-"""Stop reasons after which the program asks again by itself, and what they are in ``model``."""
 
 RACES = [
     pytest.param(
@@ -79,6 +80,20 @@ async def test_without_a_budget_it_ends_by_itself_after_one_message(reason: str)
         assert stream_text(cli.lines) == "one two"
         await trio.sleep(SETTLED)
         assert len(asked(model)) == 1
+
+
+@pytest.mark.parametrize("limit", [1, NEAR])
+async def test_a_near_limit_is_reached_in_one_request_however_late_the_kill(limit: int) -> None:
+    async with open_table() as table:
+        conversation = evolve(prompt("[[tokens 50]]"), sampling=Sampling(max_tokens=limit))
+        answer = await table.say(conversation)
+        assert (answer.said.split()[-1], answer.stop_reason) == (f"t{limit}", "max_tokens")
+        async with table.pool.open(conversation) as process:
+            cli = Cli(process)
+            await cli.converse(conversation)
+            assert (await cli.until(type="result"))["subtype"] == "error_max_budget_usd"
+        await trio.sleep(SETTLED)
+        assert len(received(table.model)) == 2
 
 
 async def test_without_a_budget_a_message_that_broke_off_is_not_started_again() -> None:
