@@ -232,14 +232,15 @@ async def _settle(
 
     Who has its end may ask again at once, and its process takes a while to be gone.
     """
-    tally = asked.tally
-    # One after the other: the last one is kept with the answer that all of them make, once the others are.
-    async with turn:
+    tally, session = asked.tally, asked.session
+    if session is None:
         tally.complete = True
-        if asked.session is not None:
+    else:
+        # One after the other: the last one is kept with the answer that all of them make, once the others are.
+        async with turn:
+            tally.complete = True
             try:
-                answer = _answer_stored(request, asked.session, tallies)
-                await asked.session.keep(tally, "completed", answer, asked.size)
+                await session.keep(tally, "completed", _answer_stored(request, session, tallies), asked.size)
             except BaseException:
                 # It is not told of its end, and what there is of it is kept as that.
                 tally.complete = False

@@ -22,7 +22,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState, HTTPScope, WebsocketScope
+from hypercorn.typing import ConnectionState, H11SendableEvent, HTTPScope, WebsocketScope
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from cca.errors import BadRequest
@@ -63,6 +63,10 @@ def _config() -> Config:
 
 
 class _Http1(H11Protocol):
+    """Hypercorn's protocol. ``_head`` is that of an answer whose body is still to come: they share a write."""
+
+    _head = b""
+
     async def _check_protocol(self, event: h11.Request) -> None:
         """Stay."""
 
@@ -71,6 +75,18 @@ class _Http1(H11Protocol):
         if isinstance(event, Response) and self.connection.their_state is h11.SEND_BODY:
             event = replace(event, headers=[*event.headers, (b"connection", b"close")])
         await super().stream_send(event)
+
+    async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        """Do what Hypercorn's does; but hold the head of an answer until something follows it."""
+        try:
+            data = self._head + (self.connection.send(event) or b"")
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return
+        self._head = data if isinstance(event, h11.Response) else b""
+        if data and not self._head:
+            await self.send(RawData(data=data))
 
     async def _send_error_response(self, status_code: int) -> None:
         """Tell what h11 cannot read in the shape of all errors, and nothing of what it was. Hypercorn closes then."""

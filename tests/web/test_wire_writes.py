@@ -6,21 +6,20 @@ import pytest
 from claude_says import start, stop, text
 from messages_wire import MESSAGES
 from trio.testing import MockClock
-from wire_harness import CHAT, posted, serving, user
+from wire_harness import CHAT, chat, post, posted, serving, streamed, user
 
 WORDS = [f"w{number} " for number in range(500)]
 
-BODIES = {
+BODIES: dict[str, Any] = {
     CHAT: {"messages": [user()]},
     "/v1/completions": {"prompt": "Hello"},
-    "/v1/responses": {"input": "Hello"},
+    "/v1/responses": {"input": "Hello", "store": False},
     MESSAGES: {"messages": [user()], "max_tokens": 100},
 }
 
 
 def streamed_by(path: str) -> bytes:
-    body: Any = {"model": "haiku", "stream": True, **BODIES[path]}
-    return posted(path, body)
+    return posted(path, {"model": "haiku", "stream": True, **BODIES[path]})
 
 
 @pytest.mark.parametrize("path", BODIES)
@@ -37,3 +36,18 @@ async def test_a_piece_does_not_wait_for_the_next(autojump_clock: MockClock) -> 
     async with serving(start(), *answer, stop()) as server:
         reply = await server.ask(streamed_by(CHAT))
     assert [chunk.count(b"data: ") for chunk in reply.chunks] == [2, 1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "ends"), [(chat(), b"}"), (streamed(), b"data: [DONE]\n\n\r\n")], ids=["whole", "streamed"]
+)
+async def test_the_head_of_an_answer_goes_out_with_what_follows_it(
+    body: Any, ends: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving(start() + text("Hello") + stop()) as server:
+        client = await server.connect(stalling=True)
+        await client.send(post(body))
+        written = bytes(await client.stream.receive_some())
+        await client.leave()
+    assert written.startswith(b"HTTP/1.1 200 ")
+    assert written.endswith(ends)
