@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import trio
 from claude_says import HELLO, api_error, start, stop, text
 from trio.testing import MockClock
 from wire_harness import FakeBackend, chat, post, serving
