@@ -80,8 +80,15 @@ Step: TypeAlias = Expect | Give | End
 
 @frozen
 class Recording:
+    """A transcript, and its ``steps``: made once, for however many requests it answers."""
+
     name: str
     transcript: Transcript
+    steps: "tuple[Step, ...]" = field(init=False, repr=False)
+
+    @steps.default
+    def _made(self) -> "tuple[Step, ...]":
+        return tuple(_steps(self.transcript))
 
     @property
     def request(self) -> Json:
@@ -137,13 +144,9 @@ class ReplayBackend:
 @define(eq=False)
 class ReplayProcess:
     recording: Recording
-    _steps: list[Step] = field(init=False)
     _position: int = field(default=0, init=False)
     _frames: list[bytes] = field(factory=list, init=False)
     _written: trio.Event = field(factory=trio.Event, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._steps = list(_steps(self.recording.transcript))
 
     def write(self, frames: bytes) -> None:
         self._frames += frames.splitlines()
@@ -153,7 +156,7 @@ class ReplayProcess:
         """Return the next lines. Raise ``UpstreamFailed`` when cca wrote something else than was recorded."""
         await trio.lowlevel.checkpoint()
         while True:
-            match self._steps[self._position]:
+            match self.recording.steps[self._position]:
                 case Expect(frame):
                     await self._expect(frame)
                     self._position += 1
@@ -170,7 +173,7 @@ class ReplayProcess:
                     assert_never(step)
 
     async def wait(self) -> Exit:
-        match self._steps[-1]:
+        match self.recording.steps[-1]:
             case End(Exit() as how):
                 await trio.lowlevel.checkpoint()
             case _:
