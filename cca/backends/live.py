@@ -221,9 +221,12 @@ class LiveProcess:
 
     async def read(self) -> bytes:
         assert isinstance(self.popen.stdout, trio.lowlevel.FdStream)
-        with trio.CancelScope() as self._reading:
+        # Whoever waits with a process may read on while it is left by another task, which closes the pipe.
+        with suppress(trio.ClosedResourceError), trio.CancelScope() as self._reading:
             if not self._leader_gone:
                 return bytes(await self.popen.stdout.receive_some(READ_SIZE))
+        if self.popen.stdout.fileno() < 0:
+            return b""
         # What is in the pipe is all there is, even if a descendant that fled the group still holds its other end.
         try:
             return os.read(self.popen.stdout.fileno(), READ_SIZE)

@@ -29,7 +29,7 @@ from fakes import (
 
 from cca.backends import Exit
 from cca.backends import live as live_module
-from cca.backends.live import PLENTY, STDERR_TAIL, LiveBackend, Reaper, open_live
+from cca.backends.live import PLENTY, STDERR_TAIL, LiveBackend, LiveProcess, Reaper, open_live
 from cca.claude import frames
 from cca.claude.launch import Directories, Launch
 from cca.claude.session_file import session_file
@@ -119,6 +119,21 @@ async def test_a_history_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             async with backend.start(LONG):
                 pass
         assert not list((tmp_path / "run").iterdir())
+
+
+async def test_whoever_reads_on_while_a_process_is_left_hears_its_end(tmp_path: Path) -> None:
+    """In a task of another's: whoever waits with a process that stays, when its owner leaves it."""
+    heard: list[bytes] = []
+
+    async def read_on(process: LiveProcess) -> None:
+        heard.append(await process.read())
+        heard.append(await process.read())
+
+    async with trio.open_nursery() as nursery, open_backend(tmp_path / "run", launching(("hang",))) as backend:
+        async with backend.start() as process:
+            nursery.start_soon(read_on, process)
+            await trio.testing.wait_all_tasks_blocked()
+    assert heard == [b"", b""]
 
 
 async def test_directories_are_empty_private_and_removed(tmp_path: Path) -> None:
