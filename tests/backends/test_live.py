@@ -123,17 +123,20 @@ async def test_a_history_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 async def test_whoever_reads_on_while_a_process_is_left_hears_its_end(tmp_path: Path) -> None:
     """In a task of another's: whoever waits with a process that stays, when its owner leaves it."""
-    heard: list[bytes] = []
+    left, heard = trio.Event(), set[bytes]()
 
     async def read_on(process: LiveProcess) -> None:
-        heard.append(await process.read())
-        heard.append(await process.read())
+        while not left.is_set():
+            heard.add(await process.read())
+            await trio.lowlevel.checkpoint()
+        heard.add(await process.read())
 
     async with trio.open_nursery() as nursery, open_backend(tmp_path / "run", launching(("hang",))) as backend:
         async with backend.start() as process:
             nursery.start_soon(read_on, process)
             await trio.testing.wait_all_tasks_blocked()
-    assert heard == [b"", b""]
+        left.set()
+    assert heard == {b""}
 
 
 async def test_directories_are_empty_private_and_removed(tmp_path: Path) -> None:
