@@ -80,7 +80,7 @@ class _Bay:
     """A process of this room, which is found at ``place``.
 
     ``left`` once nobody wants it any more, ``gone`` once it is; ``rested`` once its program has ended its turn, or is
-    known not to.
+    known not to; ``parted`` once nobody waits with it any more.
     """
 
     talk: Talk
@@ -88,6 +88,7 @@ class _Bay:
     left: trio.Event = field(factory=trio.Event, init=False)
     gone: trio.Event = field(factory=trio.Event, init=False)
     rested: trio.Event = field(factory=trio.Event, init=False)
+    parted: trio.Event = field(factory=trio.Event, init=False)
     waiting: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
     def leave(self) -> None:
@@ -96,8 +97,12 @@ class _Bay:
 
     def arrive(self, place: _Place) -> None:
         self.place = place
-        self.rested = trio.Event()
+        self.rested, self.parted = trio.Event(), trio.Event()
         self.waiting = trio.CancelScope()
+
+    def part(self) -> None:
+        self.rested.set()
+        self.parted.set()
 
 
 @define
@@ -208,15 +213,16 @@ class Staying:
         try:
             with trio.move_on_after(REST_TIMEOUT):
                 await bay.rested.wait()
+                bay.waiting.cancel()
+                await bay.parted.wait()
         except BaseException:
             bay.leave()
             raise
-        bay.place = None
-        if bay.gone.is_set() or not bay.talk.process.fit or not bay.talk.dialogue.takes(last):
+        if not bay.parted.is_set() or not bay.talk.process.fit or not bay.talk.dialogue.takes(last):
             # The conversation goes on, and not with this process.
             bay.leave()
             return None
-        bay.waiting.cancel()
+        bay.place = None
         return bay
 
     async def _wait(self, bay: _Bay) -> None:
@@ -226,18 +232,21 @@ class Staying:
                 nursery.start_soon(_then, bay.gone.wait, nursery.cancel_scope)
                 nursery.start_soon(_then, partial(_rest, bay), nursery.cancel_scope)
                 nursery.start_soon(_then, partial(trio.sleep, self.room.patience), nursery.cancel_scope)
-            bay.rested.set()
-            if bay.place is not None:
-                self._bays.pop(bay.place, None)
+            self._forget(bay)
             bay.leave()
+        bay.part()
 
     async def _end(self, bay: _Bay) -> None:
-        if bay.place is not None and self._bays.get(bay.place) is bay:
-            del self._bays[bay.place]
-        bay.rested.set()
+        self._forget(bay)
         bay.leave()
+        bay.part()
         with trio.move_on_after(GONE_TIMEOUT, shield=True):
             await bay.gone.wait()
+
+    def _forget(self, bay: _Bay) -> None:
+        """Let a process be found no more. By now another may be where it was."""
+        if bay.place is not None and self._bays.get(bay.place) is bay:
+            del self._bays[bay.place]
 
     def _let_go(self, place: _Place) -> None:
         bay = self._bays.pop(place, None)
@@ -258,15 +267,16 @@ class Staying:
 
 
 async def _rest(bay: _Bay) -> None:
-    """Hear the program's turn out, then wait for the process to end."""
+    """Hear the program's turn out, then whatever it says unasked: until it ends, or says what it should not."""
     talk = bay.talk
     with trio.move_on_after(REST_TIMEOUT):
         while talk.dialogue.ending and (chunk := await talk.process.read()):
             talk.hear(chunk)
-    if talk.dialogue.ending or not talk.dialogue.may_go_on:
+    if talk.dialogue.ending:
         return
     bay.rested.set()
-    await talk.process.wait()
+    while talk.dialogue.may_go_on and (chunk := await talk.process.read()):
+        talk.hear(chunk)
 
 
 def _may_stay(conversation: Conversation) -> bool:

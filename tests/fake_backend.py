@@ -37,12 +37,13 @@ Action: TypeAlias = bytes | Pause | Answered | Hang | Exit | BaseException
 
 @define
 class FakeProcess:
-    """Does its ``actions``, one a read. ``printed`` counts what was taken from it."""
+    """Does its ``actions``, one a read. ``printed`` counts what was taken; ``stale`` once its program is no more."""
 
     actions: deque[Action]
     written: list[bytes] = field(factory=list)
     printed: int = 0
     memory: int = 0
+    stale: bool = False
     _spoken_to: trio.Event = field(factory=trio.Event, init=False)
     _ended: trio.Event = field(factory=trio.Event, init=False)
 
@@ -53,7 +54,7 @@ class FakeProcess:
 
     async def read(self) -> bytes:
         await trio.lowlevel.checkpoint()
-        while self.actions and self.fit:
+        while self.actions and not self.ended:
             match self.actions[0]:
                 case bytes() as chunk:
                     self.actions.popleft()
@@ -82,8 +83,12 @@ class FakeProcess:
         return False
 
     @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    @property
     def fit(self) -> bool:
-        return not self._ended.is_set()
+        return not self.ended and not self.stale
 
     async def wait(self) -> Exit:
         await trio.lowlevel.checkpoint()
@@ -136,6 +141,8 @@ def streamed(event_type: str, **fields: Json) -> bytes:
 
 START = streamed("message_start", message={"id": "msg_1", "model": "claude-x", "usage": {"input_tokens": 5}})
 END = streamed("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 3})
+RESULT = printed(type="result", is_error=False, result="Yes.", num_turns=1)
+"""The end of a turn of the program's."""
 REMEMBERED = printed(type="result", is_error=False, result="", num_turns=0)
 
 

@@ -9,32 +9,25 @@ from attrs import evolve
 
 from cca.backends import Exit
 from cca.errors import BadRequest, RateLimited, Unavailable
-from cca.exchange import CHANNEL_SIZE, Deadlines, converse
-from cca.message import Message
 from cca.model import (
     AssistantPart,
     AssistantTurn,
     CacheMark,
     Conversation,
-    Failed,
     Image,
     RedactedThinking,
     ResultPart,
     Sampling,
     Text,
     Thinking,
-    Told,
     Tool,
-    ToolChoice,
     ToolResult,
     ToolUse,
     UserTurn,
 )
-from cca.staying import Room, Staying
 from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed, streamed
+from staying_room import PATIENCE, said, staying_with
 
-DEADLINES = Deadlines(first_event=120, silence=300, answer=1800)
-PATIENCE = 300
 TOOL = Tool("look", "Look.", {"type": "object"})
 ASKED = Conversation("sonnet", (UserTurn((Text("Look twice."),)),), tools=(TOOL,))
 
@@ -75,24 +68,6 @@ BOTH = (("a", (Text("One bird."),)), ("b", (Text("Another."),)))
 FOLLOWING = following(*BOTH)
 
 
-def staying_with(backend: FakeBackend, most: int = 4) -> Staying:
-    return Staying(backend, Room(most, PATIENCE), lambda: 1e9)
-
-
-async def said(room: Staying, conversation: Conversation, owner: str = "ann") -> Message:
-    """Return the answer to ``conversation``; raise its failure."""
-    sender, receiver = trio.open_memory_channel[Told](CHANNEL_SIZE)
-    message, failed = Message(), None
-    async with trio.open_nursery() as nursery, receiver:
-        nursery.start_soon(converse, room.talk(owner, conversation), DEADLINES, sender)
-        async for told in receiver:
-            failed = told.event if isinstance(told.event, Failed) else None
-            message.take(told.event)
-    if failed is not None:
-        raise failed.error
-    return message
-
-
 async def test_results_are_told_to_the_process_that_waits_for_them(autojump_clock: trio.testing.MockClock) -> None:
     backend = FakeBackend(LOOKS)
     room = staying_with(backend)
@@ -118,7 +93,7 @@ async def test_what_the_program_asks_for_late_is_answered_when_it_does(autojump_
 
 
 async def test_the_answer_to_results_may_call_again(autojump_clock: trio.testing.MockClock) -> None:
-    again = [*CALLS, wanted("b", 2), Answered(2), START, calling("c"), STOPPED, wanted("c", 3), Answered(4), *GOES_ON]
+    again = [*CALLS, wanted("b", 2), Answered(2), START, calling("c"), STOPPED, wanted("c", 3), Answered(3), *GOES_ON]
     backend = FakeBackend(again)
     room = staying_with(backend)
     async with room.opened():

@@ -57,6 +57,11 @@ class Calls:
                 pass
 
     @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self._names)
+
+    @property
     def awaited(self) -> frozenset[str]:
         """The ids of the calls whose results it waits for, and passes on as they are: all of them, or none."""
         if len(self._names) > MOST_CALLS or not self.offered.issuperset(self._names.values()):

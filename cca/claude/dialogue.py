@@ -197,8 +197,10 @@ class Dialogue:
             return self._fail(UpstreamFailed(f"Claude Code printed a line that cannot be read: {error}"))
 
     def fail(self, error: CcaError) -> tuple[Event, ...]:
-        """End the dialogue for a reason from outside; nothing, if it is over."""
-        return () if self.over else self._fail(error).events
+        """End the dialogue for a reason from outside: return nothing, if the answer is over."""
+        events = () if self.over else (Failed(error),)
+        self.phase = Over()
+        return events
 
     def close(self, how: str) -> tuple[Event, ...]:
         """Return the events of the program's end; ``how`` it ended, as in "exit code 1"."""
@@ -329,7 +331,7 @@ class Dialogue:
         awaited = self._calls.awaited
         if line.stop_reason == "tool_use" and awaited:
             self.phase = Called(start.id, awaited)
-        elif line.stop_reason in BY_ITSELF:
+        elif line.stop_reason in BY_ITSELF and not self._calls.any:
             self.phase = Answered(start.id)
         return evolve(step, write=self._settings()) if self._sealed and self.may_go_on else step
 

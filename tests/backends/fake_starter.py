@@ -34,11 +34,10 @@ SILENCE: Plan = (Hang(),)
 
 @define(eq=False)
 class WaitingProcess(FakeProcess):
-    """``conversation`` is what it was started for alone; ``stale`` once it is of a program that is no more."""
+    """``conversation`` is what it was started for alone."""
 
     number: int = 0
     conversation: Conversation | None = None
-    stale: bool = False
     launch: Launch = LAUNCH
     as_it_is_prepared: Callable[[], None] = lambda: None
 
@@ -47,14 +46,6 @@ class WaitingProcess(FakeProcess):
         if chunk == PREPARED:
             self.as_it_is_prepared()
         return chunk
-
-    @property
-    def ended(self) -> bool:
-        return self._ended.is_set()
-
-    @property
-    def fit(self) -> bool:
-        return not self.ended and not self.stale
 
     @property
     def prepared(self) -> bool:
