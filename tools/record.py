@@ -32,8 +32,8 @@ from cca.claude.launch import CREDENTIALS, launch, offline_environ
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, TextDelta, Told
-from cca.staying import Room, Staying
 from cca.scripted import open_scripted_model
+from cca.staying import Room, Staying
 from tools.cases import CASES, Case
 from tools.cases.case import followed
 
@@ -70,6 +70,7 @@ async def record(case: Case, program: str, environ: Mapping[str, str], directory
             environ = {name: value for name, value in environ.items() if name not in CREDENTIALS}
         live = await stack.enter_async_context(open_live(partial(launch, program, environ, retries=case.retries)))
         backend = KillableBackend(live.launcher, live.reaper, live.directory, live.name, live.cli_version, live.models)
+        backend.file_from = 1 if case.from_file else 0
         identity = Identity(os.environ.get("USER"), socket.gethostname())
         recorder = Recorder(backend, directory, identity, name_of=lambda _: case.name)
         return await _answer(case, recorder, backend)

@@ -1,7 +1,18 @@
 """Answers: texts, histories, pictures and documents, settings."""
 
 from cca.model import Conversation, Document, Image, Sampling, Text, UserTurn
-from tools.cases.case import MODEL, ONE_PIXEL, PICTURE, Case, ask, assistant, user
+from tools.cases.case import (
+    ASKED_WEATHER,
+    MODEL,
+    ONE_PIXEL,
+    PICTURE,
+    WEATHER,
+    WEATHER_RESULTS,
+    Case,
+    ask,
+    assistant,
+    user,
+)
 
 ONE_PIXEL_GIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
@@ -35,6 +46,20 @@ ANSWERS = (
             ),
         ),
         account=True,
+    ),
+    Case(
+        "long_history",
+        "A long history is told by a file: what is written is the turn that calls tools, and their results.",
+        Conversation(
+            MODEL,
+            (
+                *(turn for number in range(40) for turn in (user(f"Note {number}."), assistant(f"Noted {number}."))),
+                *ASKED_WEATHER,
+                WEATHER_RESULTS,
+            ),
+            tools=(WEATHER,),
+        ),
+        from_file=True,
     ),
     Case(
         "system_prompt",

@@ -17,7 +17,8 @@ class Case:
 
     ``retries`` are Claude Code's own; ``deadline`` is in seconds, for the first event and for silence; ``killed`` kills
     the process at its first piece of text; without ``login``, Claude Code finds no credentials. ``steps`` follow in the
-    process that waits for them: each has the results of the calls of the answer before.
+    process that waits for them: each has the results of the calls of the answer before. With ``from_file`` the history
+    is told by a file.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Case:
     killed: bool = False
     login: bool = True
     steps: tuple[tuple[str, ...], ...] = ()
+    from_file: bool = False
 
 
 def followed(conversation: Conversation, message: Message, results: tuple[str, ...]) -> Conversation:
