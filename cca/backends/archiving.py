@@ -11,6 +11,7 @@ import orjson
 from cca.archive import Archive, ArchivedTurn, UnreadableArchive, archive_of, check
 from cca.backends.transcript import Ended, Entry, Garbled, Read, Transcript, conversation_of, request_json
 from cca.claude.dialogue import Dialogue
+from cca.claude.launch import knows_history
 from cca.errors import BadRequest
 from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, Json, UserTurn
@@ -54,7 +55,7 @@ def _replayed(transcript: Transcript, conversation: Conversation, prices: Prices
     fault = None if conversation.output_schema is None else fault_in(conversation.output_schema)
     if fault is not None:
         raise UnreadableArchive(f"its request would be refused: The answer cannot be held to its schema: {fault}")
-    dialogue = Dialogue(conversation, began_at=0.0)
+    dialogue = Dialogue(conversation, began_at=0.0, recalled=knows_history(transcript.header.argv))
     try:
         dialogue.open()
     except BadRequest as error:

@@ -127,7 +127,9 @@ def _header(row: Json) -> Header:
     match row:
         case {"format": other} if other != FORMAT:
             raise UnreadableTranscript(f"its format is {_excerpt(other)}, and this cca knows format {FORMAT}")
-        case {"format": _, "cli": str(cli), "argv": list(argv), "env": list(env), "request": dict(request)}:
+        case {"format": _, "cli": str(cli), "argv": list(argv), "env": list(env), "request": dict(request)} if all(
+            isinstance(item, str) for item in (*argv, *env)
+        ):
             return Header(cli, tuple(argv), tuple(env), request, row.get("session"))
         case _:
             raise UnreadableTranscript("it does not begin as a recording of cca's does")
