@@ -136,7 +136,7 @@ def test_a_peak_is_the_most_of_each() -> None:
 def test_a_spread_has_the_median_and_what_most_came_within() -> None:
     taken = spread("who", "what", [Times(number / 1000, number / 500) for number in range(100, 0, -1)])
     assert (taken.number, taken.first_median, taken.first_p95) == (100, 50.5, 96)
-    assert (taken.total_median, taken.total_p95) == (101, 192)
+    assert (taken.total_median, taken.total_p95, taken.first_least) == (101, 192, 1)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_run_in_which_cca_refused_is_a_fault_and_says_so() -> None:
     report.loads[8] = {CCA: load(CCA, 0), "peer & co": load("peer & co", 4)}
     assert not list(report.faults())
     [row] = [line for line in report.text().splitlines() if line.startswith("peer & co  ")]
-    assert row.split()[3:] == ["2.50", "1000", "1000", "2000", "2000", "-", "50", "800", "8", "4"]
+    assert row.split()[3:] == ["2.50", "1000", "1000", "1000", "2000", "2000", "-", "50", "800", "8", "4"]
 
 
 def filled() -> Report:

@@ -126,9 +126,9 @@ class Report:
     def _turns(self) -> Iterator[str]:
         if not self.turns.times:
             return
-        yield f"{'one at a time: ms':58}{'first':>8}{'p95':>8}{'whole':>8}{'p95':>8}{'CPU':>8}{'of':>5}"
+        yield f"{'one at a time: ms':58}{'least':>8}{'first':>8}{'p95':>8}{'whole':>8}{'p95':>8}{'CPU':>8}{'of':>5}"
         for each in self.turns.spreads:
-            yield f"{each.who + ', ' + each.what:58}{_row(each.times, 8, 8, 8, 8)}{_number(each.cpu, 8)}{each.number:5}"
+            yield f"{each.who + ', ' + each.what:58}{_row(each.times, 8, 8, 8, 8, 8)}{_number(each.cpu, 8)}{each.number:5}"
         for (who, what), why in self.turns.missing.items():
             yield f"{who + ', ' + what:58}{'-':>8}  {why:.100}"
         yield "(CPU is the server's own, without Claude Code's)"
@@ -136,7 +136,7 @@ class Report:
     def _loads(self) -> Iterator[str]:
         for at_once, loads in self.loads.items():
             yield (
-                f"{f'{at_once} at once':30}{'a second':>9}{'first':>8}{'p95':>8}{'whole':>8}{'p95':>8}"
+                f"{f'{at_once} at once':30}{'a second':>9}{'least':>8}{'first':>8}{'p95':>8}{'whole':>8}{'p95':>8}"
                 f"{'CPU ms':>8}{'MB':>6}{'in all':>8}{'Claudes':>9}{'refused':>9}"
             )
             for name, load in loads.items():
@@ -144,7 +144,7 @@ class Report:
                 times = spread.times if spread is not None else None
                 memory = (most.server, most.tree, most.processes) if most is not None else None
                 yield (
-                    f"{name:30}{load.rate:9.2f}{_row(times, 8, 8, 8, 8)}{_number(load.cpu, 8)}{_row(memory, 6, 8, 9)}"
+                    f"{name:30}{load.rate:9.2f}{_row(times, 8, 8, 8, 8, 8)}{_number(load.cpu, 8)}{_row(memory, 6, 8, 9)}"
                     f"{load.refused:9}"
                 )
             model, client = self.own.get(at_once, (None, None))

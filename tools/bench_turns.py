@@ -41,6 +41,7 @@ Way = tuple[str, str]
 class Spread:
     """Milliseconds to the first text and to the end: of ``number`` answers the median, and what 95 % came within.
 
+    ``first_least`` is that of the fastest, which says most of a machine that others use, too.
     ``cpu`` is the mean of the server's own CPU time for one, in milliseconds, where it is to be seen.
     """
 
@@ -51,11 +52,12 @@ class Spread:
     first_p95: float
     total_median: float
     total_p95: float
+    first_least: float
     cpu: float | None = None
 
     @property
-    def times(self) -> tuple[float, float, float, float]:
-        return self.first_median, self.first_p95, self.total_median, self.total_p95
+    def times(self) -> tuple[float, ...]:
+        return self.first_least, self.first_median, self.first_p95, self.total_median, self.total_p95
 
 
 @define
@@ -191,7 +193,7 @@ def spread(who: str, what: str, taken: Sequence[Times]) -> Spread:
     first = sorted(each.first * 1000 for each in taken)
     total = sorted(each.total * 1000 for each in taken)
     middle = statistics.median
-    return Spread(who, what, len(taken), middle(first), p95(first), middle(total), p95(total))
+    return Spread(who, what, len(taken), middle(first), p95(first), middle(total), p95(total), first[0])
 
 
 def _mean(values: Sequence[float]) -> float | None:
