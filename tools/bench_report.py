@@ -128,7 +128,8 @@ class Report:
             return
         yield f"{'one at a time: ms':58}{'least':>8}{'first':>8}{'p95':>8}{'whole':>8}{'p95':>8}{'CPU':>8}{'of':>5}"
         for each in self.turns.spreads:
-            yield f"{each.who + ', ' + each.what:58}{_row(each.times, 8, 8, 8, 8, 8)}{_number(each.cpu, 8)}{each.number:5}"
+            name, times = f"{each.who}, {each.what}", _row(each.times, 8, 8, 8, 8, 8)
+            yield f"{name:58}{times}{_number(each.cpu, 8)}{each.number:5}"
         for (who, what), why in self.turns.missing.items():
             yield f"{who + ', ' + what:58}{'-':>8}  {why:.100}"
         yield "(CPU is the server's own, without Claude Code's)"
@@ -143,10 +144,8 @@ class Report:
                 spread, most = load.spread, load.most
                 times = spread.times if spread is not None else None
                 memory = (most.server, most.tree, most.processes) if most is not None else None
-                yield (
-                    f"{name:30}{load.rate:9.2f}{_row(times, 8, 8, 8, 8, 8)}{_number(load.cpu, 8)}{_row(memory, 6, 8, 9)}"
-                    f"{load.refused:9}"
-                )
+                shown = f"{_row(times, 8, 8, 8, 8, 8)}{_number(load.cpu, 8)}{_row(memory, 6, 8, 9)}"
+                yield f"{name:30}{load.rate:9.2f}{shown}{load.refused:9}"
             model, client = self.own.get(at_once, (None, None))
             yield f"(an answer takes the scripted model {_number(model)} ms of CPU, and this client {_number(client)})"
 
