@@ -73,6 +73,7 @@ class Instant:
 
     fit: bool = True
     memory: int = 0
+    recalled: bool = False
     _remembered: int = field(default=0, init=False)
 
     def write(self, frames: bytes) -> None:
