@@ -10,6 +10,7 @@ for broken off as well; so a last row says that the API failed there, of which t
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import assert_never
 
 from cca import marks
 from cca.claude.frames import serialize
@@ -53,6 +54,8 @@ def _turns(turns: tuple[Turn, ...], *, off: bool) -> Iterator[Json]:
             case AssistantTurn(content, model):
                 message: Json = {"role": "assistant", "content": assistant_blocks(content, off=off)}
                 yield {"type": "assistant", "message": message if model is None else {**message, "model": model}}
+            case _:
+                assert_never(turn)
 
 
 def _row(number: int, row: Json) -> bytes:
