@@ -27,6 +27,16 @@ SECONDS = 20.0
 GOING_ON = {"max_tokens": "max_tokens", "refusal": "refusal", "model_context_window_exceeded": "context_window"}
 """Stop reasons after which the program asks again by itself, and what they are in ``model``."""
 
+CREDENTIALS: Json = {
+    "claudeAiOauth": {
+        "accessToken": "sk-ant-oat01-not-one",
+        "refreshToken": "sk-ant-ort01-not-one",
+        "expiresAt": 9_999_999_999_999,
+        "scopes": ["user:inference"],
+    }
+}
+"""A login as Claude Code keeps it in its configuration."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import trio
 from attrs import define, field, frozen
 from live_cli import program
 from live_pool import STAYING, WAITING
+from live_server import alive, children
 
 from cca.backends import Process
 from cca.backends.live import open_live
@@ -27,6 +28,9 @@ from cca.web.app import service_app
 from cca.web.serve import run_server
 
 CHAT = "/v1/chat/completions"
+
+PROGRAM = "program"
+"""In the place of an environment's variable: the path of what is started as Claude Code."""
 
 
 @define
@@ -77,6 +81,11 @@ class Inside:
     run_directory: Path
 
     @property
+    def processes(self) -> set[int]:
+        """The processes of Claude Code that live."""
+        return {pid for pid in alive(children(os.getpid())) if b"stream-json" in _command(pid)}
+
+    @property
     def pool(self) -> Pool:
         return self.backend.inner
 
@@ -98,19 +107,32 @@ class Inside:
         return head.encode() + content
 
 
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110 - what another program, or a task of the server's, does has no event
         await trio.sleep(0.001)
 
 
 @asynccontextmanager
-async def open_inside(**given: Any) -> AsyncIterator[Inside]:
-    """Own a server on a port of its own, with settings that are ``given``. Its end is immediate."""
+async def open_inside(
+    furnish: Callable[[Path], Mapping[str, str]] = lambda home: {}, **given: Any
+) -> AsyncIterator[Inside]:
+    """Own a server on a port of its own, with settings that are ``given``. Its end is immediate.
+
+    ``furnish`` is called with the home of its processes, and returns what more they are started with.
+    """
     with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as state:
         home = Path(place)
         machine = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": place}
         async with open_scripted_model() as model:
-            launcher = partial(launch, program(), offline_environ(machine, model.base_url), retries=0)
+            environ = {**offline_environ(machine, model.base_url), **furnish(home)}
+            launcher = partial(launch, environ.pop(PROGRAM, program()), environ, retries=0)
             async with (
                 open_live(launcher) as live,
                 open_database(Path(state, "cca.db")) as database,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 from attrs import evolve
-from live_cli import Cli, Surroundings, asked, converse, open_cli, prompt
+from live_cli import CREDENTIALS, Cli, Surroundings, asked, converse, open_cli, prompt
 
 from cca.model import Finished, Json
 from cca.scripted import open_scripted_model
@@ -19,16 +19,6 @@ from cca.scripted import open_scripted_model
 pytestmark = pytest.mark.live
 
 LOGIN = Surroundings(environ={"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "a-token"})
-
-CREDENTIALS: Json = {
-    "claudeAiOauth": {
-        "accessToken": "sk-ant-oat01-not-one",
-        "refreshToken": "sk-ant-ort01-not-one",
-        "expiresAt": 9_999_999_999_999,
-        "scopes": ["user:inference"],
-    }
-}
-"""A login as Claude Code keeps it in its configuration."""
 
 GIVEN_UP = frozenset({"--bare", "--setting-sources=", "--strict-mcp-config"})
 """What cca starts it with, that keeps it from what lies around."""
