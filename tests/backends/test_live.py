@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from attrs import evolve
 from fakes import (
     CONVERSATION,
     SECONDS,
@@ -29,7 +30,7 @@ from fakes import (
 
 from cca.backends import Exit
 from cca.backends import live as live_module
-from cca.backends.live import PLENTY, STDERR_TAIL, LiveBackend, LiveProcess, Reaper, open_live
+from cca.backends.live import STDERR_TAIL, LiveBackend, LiveProcess, Reaper, open_live
 from cca.claude import frames
 from cca.claude.launch import Directories, Launch
 from cca.claude.session_file import session_file
@@ -94,17 +95,14 @@ async def test_a_shorter_history_is_in_no_file(file_from: int, tmp_path: Path) -
             assert not list((tmp_path / "run").rglob("*.jsonl"))
 
 
-async def test_what_is_plenty_gets_a_process_of_its_own_and_is_looked_at_aside(tmp_path: Path) -> None:
-    """What differs by file goes turn by turn, to a process that was started for it."""
-    past = PAST * (PLENTY - 1)
-    silent = (UserTurn((Text("a"),)), AssistantTurn((Text(""),)), UserTurn((Text("a"),)))
-    conversation = Conversation("haiku", (*silent[:2], *past, *silent))
+async def test_a_long_history_that_would_arrive_otherwise_is_in_no_file(tmp_path: Path) -> None:
+    silent = (UserTurn((Text("a"),)), AssistantTurn((Text(""),)))
+    conversation = evolve(LONG, turns=(*silent, *LONG.turns))
     async with open_backend(tmp_path / "run", launching(("hang",))) as backend:
-        assert not backend.is_special(conversation)
         backend.file_from = 2
-        assert backend.is_special(conversation)
         async with backend.start(conversation) as process:
             assert not process.recalled
+            assert not backend.is_special(conversation)
             assert not list((tmp_path / "run").rglob("*.jsonl"))
 
 
