@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 import trio
 from attrs import define
+from trio.testing import MockClock
 
 from cca.errors import Unavailable
 from cca.model import Usage
@@ -122,3 +123,24 @@ async def test_one_that_is_cancelled_before_its_turn_is_written_with_the_next(
         assert scope.cancelled_caught
         await keep(ledger, "b")
         assert await names(ledger.database) == ["a", "b"]
+
+
+async def test_where_transactions_take_longer_than_requests_nobody_waits_for_more_than_two(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with keeping(tmp_path) as (ledger, runner):
+        runner.seconds = 0.05
+        waited: list[float] = []
+
+        async def keep_one(name: str) -> None:
+            began = trio.current_time()
+            await ledger.keep(exchange(name))
+            waited.append(trio.current_time() - began)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(500):
+                nursery.start_soon(keep_one, str(number))
+                await trio.sleep(0.01)
+        kept = await ledger.database.read(lambda connection: latest(connection, 1000))
+    assert len(waited) == len(kept) == 500
+    assert max(waited) <= 2 * runner.seconds + 1e-6
