@@ -17,7 +17,8 @@ from tools.bench_chart import FIGURES, LABELS, WIDTH, Bar, Bars, chart
 from tools.bench_load import AFTER_REFUSAL, Contender, Load, compare_loads, slices
 from tools.bench_machine import Peak, Taken, parent_of, pss, stat_times, tree
 from tools.bench_report import Report
-from tools.bench_targets import CCA, CPU, IDLE, LEFT, TARGETS, Target, ratio_table, reached
+from tools.bench_streams import Chunks
+from tools.bench_targets import CCA, CPU, IDLE, LEFT, REPLAYED, TARGETS, Target, ratio_table, reached
 from tools.bench_turns import BARE_COLD, BARE_WAITING, CONFIGURED, FIRST, FOLLOW_UP, TOOLS, per_answer, spread
 
 
@@ -240,6 +241,7 @@ def filled() -> Report:
     report.turns.missing["peer & co", TOOLS] = "No tool was called"
     now, later = Taken(50, 250, 2), Taken(52, 430, 4)
     report.memory = {"idle": {CCA: now, "peer & co": None}, "later": {CCA: later, "peer & co": None}}
+    report.streams = [Chunks("openai_chat", 9000.0, 10_000.0), Chunks("openai_responses", 1.0, 10.0)]
     report.beside(8, 10, (1.0, None), (1.5, 2.0))
     return report
 
@@ -252,6 +254,7 @@ def test_a_report_says_all_that_was_found_and_what_was_missed() -> None:
     assert report.figures()[CCA, LEFT] == 2
     assert report.figures()[CCA, IDLE] == 50
     assert report.figures()[CCA, CPU] == 8.0
+    assert report.figures()[CCA, REPLAYED] == 9000
     missed = [line.split("  ")[0] for line in said.splitlines() if line.endswith("missed")]
     assert missed == [f"{CCA}, {CONFIGURED}", f"{CCA}, {LEFT}"]
     plain = json.loads(json.dumps(report.plain()))

@@ -2,9 +2,10 @@
 
     python -m tools.bench [--rounds 12] [--seconds 30] [--url NAME=http://...] [--json FILE] [--chart FILE.svg]
 
-Requests one at a time, then many at once, then sessions. One scripted model answers for all, so that it is
-not the network and not the model that is measured: what differs is how a conversation comes to Claude Code and back.
-The figures of one run compare with each other, and with nothing else: the machine's speed is in all of them.
+Requests one at a time, then many at once, then sessions, then the chunks of streams; ``tools.bench_streams`` has more
+of these. One scripted model answers for all, so that it is neither the network nor the model that is measured: what
+differs is how a conversation comes to Claude Code and back. The figures of one run compare with each other, and with
+nothing else: the machine's speed is in all of them.
 
 A server given with --url is one that is running, and whose Claude Code asks the scripted model that --api names:
 ``python -m cca.scripted --port 9100``, for ``ANTHROPIC_BASE_URL=http://127.0.0.1:9100``.
@@ -34,6 +35,7 @@ from tools.bench_machine import cpu_seconds, listener, load_average, taken
 from tools.bench_report import Report
 from tools.bench_servers import Subject, scripted_model, serving
 from tools.bench_sessions import compare_sessions
+from tools.bench_streams import measure
 from tools.bench_targets import CCA, CCA_COLD
 from tools.bench_turns import BARE_COLD, Asked, Rounds, take_turns
 
@@ -53,7 +55,7 @@ GONE = 4.0
 START = 2.5
 """Seconds in which the processes start that wait from the beginning."""
 
-PARTS = ("turns", "load", "sessions")
+PARTS = ("turns", "load", "sessions", "streams")
 
 
 @define
@@ -173,6 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trio.run(run, options, report)
     if "sessions" in options.only:
         report.sessions = trio.run(compare_sessions, options.rounds * SESSION_ROUNDS)
+    if "streams" in options.only:
+        report.streams = measure(options.rounds, "chunks").get("chunks", ())
     print(report.text())
     if options.json is not None:
         options.json.write_text(json.dumps(report.plain(), indent=2) + "\n")

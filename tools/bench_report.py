@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from attrs import asdict, define, field
 
@@ -11,6 +10,7 @@ from tools.bench_chart import Bar, Bars, chart
 from tools.bench_load import Load
 from tools.bench_machine import Taken
 from tools.bench_sessions import Added, session_table
+from tools.bench_streams import Chunks
 from tools.bench_targets import (
     BARE_STREAM,
     CCA,
@@ -45,7 +45,7 @@ class Report:
     own: dict[int, tuple[float | None, float | None]] = field(factory=dict, init=False)
     """Milliseconds of CPU an answer that the scripted model and this client took under each load."""
     sessions: Sequence[Added] = field(factory=tuple, init=False)
-    streams: Sequence[Any] = field(factory=tuple, init=False)
+    streams: Sequence[Chunks] = field(factory=tuple, init=False)
 
     def beside(self, at_once: int, answers: int, before: Sequence[float | None], after: Sequence[float | None]) -> None:
         """Note what the scripted model and the client took while so many answers came."""
@@ -163,7 +163,7 @@ class Report:
 
     def _streams(self) -> Iterator[str]:
         for row in self.streams:
-            yield f"chunks a second in {row.name:22}{row.cca:8.0f}, bare {row.bare:8.0f}: {row.cca / row.bare:.2f} x"
+            yield f"chunks a second in {row.name:22}{row.cca:8.0f}, bare {row.bare:8.0f}: {row.ratio:.2f} x"
 
     def _ratios(self) -> Iterator[str]:
         rows = list(reached(self.figures()))
