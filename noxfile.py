@@ -64,6 +64,8 @@ def interpreter(version: str) -> str | None:
 
 
 AT_HAND = [found for version in SUPPORTED if (found := interpreter(version)) is not None]
+POOLED = {"CCA_TEST_POOL": "1"}
+
 OLDEST_AND_NEWEST = list(dict.fromkeys((AT_HAND[0], AT_HAND[-1])))
 
 
@@ -82,17 +84,23 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST_AND_NEWEST)
 def tests(session: nox.Session) -> None:
-    """Run the offline suite: no network, no Claude."""
+    """Run the offline suite: no network, no Claude.
+
+    With one Python each request has a process of its own, with the other processes wait and conversations stay: what a
+    client sees is the same, to the byte.
+    """
     session.install("-e", ".[test]")
     suite = ("pytest", "-n", "auto", "-m", "not live and not soak", *session.posargs)
     if session.python != AT_HAND[0]:  # measuring coverage takes as long again, and tells the same
-        session.run(*suite)
+        session.run(*suite, env=POOLED)
         return
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", *suite)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
     session.run("coverage", "report", f"--include={','.join(PURE)}", "--fail-under=100")
+    if len(OLDEST_AND_NEWEST) == 1:
+        session.run(*suite, "tests/web", env=POOLED)
 
 
 @nox.session

@@ -58,6 +58,22 @@ def remembered() -> bytes:
     return line({"type": "result", "is_error": False, "num_turns": 0, "result": ""})
 
 
+def prepared() -> bytes:
+    """Answer to what a process is asked before its request is known."""
+    response = {"subtype": "success", "request_id": "prepare", "response": {}}
+    return line({"type": "control_response", "response": response})
+
+
+def turn_ended() -> bytes:
+    return line({"type": "result", "is_error": False, "num_turns": 1, "result": "..."})
+
+
+def ends_by_itself(said: object) -> bool:
+    """Whether what was said last is the end of an answer after which the program ends its turn."""
+    reasons = (b'"stop_reason": "end_turn"', b'"stop_reason": "stop_sequence"')
+    return isinstance(said, bytes) and any(reason in said for reason in reasons)
+
+
 def api_error(status: int, said: str = "no") -> bytes:
     content = [{"type": "text", "text": f"API Error: {status} {said}"}]
     message = {"id": "e", "model": "<synthetic>", "content": content}
@@ -79,3 +95,6 @@ def retrying(status: int, seconds: float) -> bytes:
 
 
 HELLO = (start(), text("Hel"), text("lo"), stop())
+
+LIMITED = (*HELLO[:-1], stop("max_tokens"))
+"""After this a process is ended: none stays."""

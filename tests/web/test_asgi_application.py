@@ -10,7 +10,7 @@ from claude_says import HELLO
 from hypercorn.config import Config
 from hypercorn.trio import serve
 from hypercorn.utils import LifespanFailureError
-from wire_harness import Client, FakeBackend, database_at_hand, post, raw, streamed
+from wire_harness import Client, FakeBackend, database_at_hand, post, raw, service_of, streamed
 
 from cca import asgi
 from cca.errors import Unavailable
@@ -29,9 +29,9 @@ async def hypercorn(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> As
     async def open_service(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Service]:
         if backend.fault is not None:
             raise backend.fault
-        async with database_at_hand(None) as database:
-            open_services.append(Service(settings, backend, database))
-            yield open_services[0]
+        async with database_at_hand(None) as database, service_of(backend, database, settings) as service:
+            open_services.append(service)
+            yield service
         open_services.clear()
 
     monkeypatch.setattr(asgi, "open_service", open_service)

@@ -17,12 +17,11 @@ import pytest
 import trio
 from attrs import define, field
 from claude_says import HELLO, start, text
-from wire_harness import CHAT, JSON, Client, FakeBackend, database_at_hand, post, raw, streamed, user
+from wire_harness import CHAT, JSON, Client, FakeBackend, database_at_hand, post, raw, service_of, streamed, user
 
 from cca.aside import LARGE
 from cca.exchange import CHANNEL_SIZE
 from cca.model import Text, UserTurn
-from cca.service import Service
 from cca.settings import Settings, SettingsError
 from cca.web import serve
 from cca.web.app import service_app
@@ -220,8 +219,8 @@ async def running(backend: FakeBackend, *, host: str = "127.0.0.1", grace: float
         announced.set()
 
     async def run() -> None:
-        async with database_at_hand(None) as database:
-            await run_server(service_app(Service(settings, backend, database)), settings, announce)
+        async with database_at_hand(None) as database, service_of(backend, database, settings) as service:
+            await run_server(service_app(service), settings, announce)
         server.ended.set()
 
     with trio.fail_after(SECONDS):

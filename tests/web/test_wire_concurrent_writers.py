@@ -3,9 +3,9 @@
 import hashlib
 import sqlite3
 import time
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, closing
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 import trio
 from attrs import define, field
 from claude_says import start, stop, text
-from wire_harness import FakeBackend, FakeProcess, Server, chat, get, post, serving, user
+from wire_harness import FakeBackend, Said, Server, chat, get, post, serving, user
 
 from cca.model import Conversation, Text, Turn
 from cca.store.database import open_database
@@ -41,12 +41,10 @@ class Echo(FakeBackend):
 
     heard: list[tuple[int, str]] = field(factory=list, init=False)
 
-    @asynccontextmanager
-    async def open(self, conversation: Conversation) -> AsyncIterator[FakeProcess]:
+    def says(self, conversation: Conversation) -> Iterable[Said]:
         said = said_in(conversation.turns)
         self.heard.append((len(said), digest(said)))
-        await trio.lowlevel.checkpoint()
-        yield FakeProcess(deque([start(), text(f"to {said[-1]}"), stop()]))
+        return (start(), text(f"to {said[-1]}"), stop())
 
 
 @define

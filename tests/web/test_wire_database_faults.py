@@ -27,7 +27,7 @@ from database_faults import (
     room_for,
     told_to_sqlite,
 )
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 from wire_harness import CHAT, HOST, JSON, Reply, Server, chat, get, inline, post, raw, serving, user
 
 from cca.store import database as database_room
@@ -191,6 +191,8 @@ async def test_a_request_of_no_session_is_answered_and_counted_later(
         # On a full disk there is a page that is not full yet.
         assert kept(database.path).exchanges < 30 if fault is full else kept(database.path) == FIRST
         await server.ask(asked("Three", session=False))
+        # What it was is written down once it was told.
+        await wait_all_tasks_blocked()
         assert kept(database.path) == Kept(FIRST.texts, 32, FIRST.stored)
     logged = [record.getMessage() for record in caplog.records if "wait to be kept" in record.getMessage()]
     assert [int(message.split()[0]) for message in logged] == list(range(1, len(logged) + 1))

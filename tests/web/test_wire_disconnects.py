@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import trio
-from claude_says import HELLO, start, stop, text
+from claude_says import HELLO, LIMITED, start, stop, text
 from trio.testing import MockClock
 from wire_harness import CHAT, HOST, JSON, Client, FakeBackend, Said, Server, chat, get, post, raw, serving, streamed
 
@@ -80,7 +80,7 @@ async def test_while_it_is_answered(
 async def test_after_the_last_token_while_the_process_ends(
     leave: Leave, body: Any, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(backend=FakeBackend(HELLO, end_seconds=5)) as server:
+    async with serving(backend=FakeBackend(LIMITED, end_seconds=5)) as server:
         client = await server.connect()
         reply = await client.ask(post(body))
         assert reply.status == 200
@@ -91,7 +91,7 @@ async def test_after_the_last_token_while_the_process_ends(
 
 
 async def test_an_answer_does_not_wait_for_the_end_of_its_process(autojump_clock: MockClock) -> None:
-    async with serving(backend=FakeBackend(HELLO, end_seconds=5)) as server:
+    async with serving(backend=FakeBackend(LIMITED, end_seconds=5)) as server:
         client = await server.connect()
         for body in (streamed(), chat()):
             before = trio.current_time()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
-from claude_says import HELLO, start, stop, text
+from attrs import define
+from claude_says import HELLO, LIMITED, start, stop, text
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wire_harness import NOW, Client, FakeBackend, Reply, Server, chat, get, inline, post, serving, streamed, user
 
@@ -157,7 +157,7 @@ async def test_who_has_an_answer_may_ask_again_at_once(
     autojump_clock: MockClock,
 ) -> None:
     """Its process takes a while to be gone."""
-    backend = FakeBackend(HELLO, end_seconds=5)
+    backend = FakeBackend(LIMITED, end_seconds=5)
     async with limited(whose, "concurrent=1", backend=backend) as desk:
         assert [(await desk.ask(chat(stream=stream))).status for _ in range(3)] == [200] * 3
         assert (backend.opened, backend.left) == (3, 0)
@@ -387,22 +387,9 @@ async def test_other_routes_say_nothing_of_it(autojump_clock: MockClock) -> None
 # The processes that there may be
 
 
-@define
-class Counted(FakeBackend):
-    """Counts how many processes there were at once."""
-
-    most: int = field(default=0, init=False)
-
-    @asynccontextmanager
-    async def open(self, conversation: Any) -> AsyncIterator[Any]:
-        async with FakeBackend.open(self, conversation) as process:
-            self.most = max(self.most, self.opened - self.left)
-            yield process
-
-
 @asynccontextmanager
-async def capped(seconds: float, **settings: Any) -> AsyncIterator[tuple[Desk, Counted]]:
-    backend = Counted((start(), seconds, text("Hello"), stop()))
+async def capped(seconds: float, **settings: Any) -> AsyncIterator[tuple[Desk, FakeBackend]]:
+    backend = FakeBackend((start(), seconds, text("Hello"), stop()))
     async with limited("server", "", backend=backend, processes=2, queue=3, **settings) as desk:
         yield desk, backend
 

@@ -2,13 +2,17 @@
 
 With ``autojump_clock`` the hours of a deadline pass at once. Nothing here is a copy of what cca does: the client knows
 HTTP and server-sent events, and no more.
+
+With ``CCA_TEST_POOL=1`` in the environment, processes wait and conversations stay as they do in a server. All of the
+suite holds either way, to the byte.
 """
 
 import errno
 import json
+import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -17,14 +21,18 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
 from attrs import define, field, frozen
-from claude_says import remembered
+from claude_says import ends_by_itself, prepared, remembered, turn_ended
 from trio.testing import lockstep_stream_pair, memory_stream_pair
 
-from cca.backends import Exit, Process
+from cca.backends import Exit
+from cca.backends.pool import Pool
+from cca.claude.form import ends_at_once
 from cca.model import Conversation, ModelEntry
-from cca.service import Service
+from cca.service import Service, new_id
 from cca.settings import Settings
+from cca.staying import Room, Staying
 from cca.store.database import Database, open_database
+from cca.talk import Talk
 from cca.web.app import CcaApp, service_app
 from cca.web.connections import Connections
 
@@ -36,6 +44,9 @@ NOW = 1_700_000_000.9
 PORT = 8000
 AGES = 1e6
 """Seconds, of the mock clock, after which a test waits for nothing."""
+
+POOLED = os.environ.get("CCA_TEST_POOL") == "1"
+PROCESSES, WAITING, STARTS = 8, 1, 2
 
 MODELS = (
     ModelEntry("sonnet", "claude-sonnet-5-5", "Sonnet"),
@@ -49,12 +60,22 @@ Said: TypeAlias = bytes | float | Exit | Exception
 
 @define
 class FakeProcess:
-    """Answers each past user turn that it is told, and says what it is to say."""
+    """Answers each past user turn that it is told, and says what it is to say.
+
+    ``written`` has what it was told since it is to answer.
+    """
 
     said: deque[Said]
     written: list[bytes] = field(factory=list)
     memory: int = 0
     _ended: trio.Event = field(factory=trio.Event, init=False)
+
+    def answer(self, said: Iterable[Said]) -> None:
+        """Let what it is told next be answered so. Its turn ends as the program's does."""
+        self.written.clear()
+        self.said = deque(said)
+        if self.said and ends_by_itself(self.said[-1]):
+            self.said.append(turn_ended())
 
     def write(self, frames: bytes) -> None:
         self.written.append(frames)
@@ -84,8 +105,12 @@ class FakeProcess:
         return False
 
     @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    @property
     def fit(self) -> bool:
-        return not self._ended.is_set()
+        return not self.ended
 
     async def wait(self) -> Exit:
         await trio.lowlevel.checkpoint()
@@ -97,9 +122,10 @@ class FakeProcess:
 
 @define
 class FakeBackend:
-    """Counts the processes that were opened and those that were left again.
+    """Counts the answers that were begun and those that were left again, and the processes that are ``alive``.
 
-    ``each`` has what the first processes say, one after the other; the rest say what is ``said``.
+    ``each`` has what is said in the first answers, one after the other; in the rest it is what is ``said``. So many
+    answers at once were the ``most``.
     """
 
     said: tuple[Said, ...] = ()
@@ -112,30 +138,112 @@ class FakeBackend:
     models: tuple[ModelEntry, ...] = MODELS
     opened: int = 0
     left: int = 0
+    most: int = 0
+    alive: int = 0
     conversations: list[Conversation] = field(factory=list)
     processes: list[FakeProcess] = field(factory=list)
     started: trio.Event = field(factory=trio.Event)
     all_left: trio.Event = field(factory=trio.Event)
 
+    def says(self, conversation: Conversation) -> Iterable[Said]:
+        """Return what is said to ``conversation``, which the last of the processes has."""
+        number = len(self.processes) - 1
+        return self.each[number] if number < len(self.each) else self.said
+
     @asynccontextmanager
-    async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
+    async def answering(self, conversation: Conversation) -> AsyncIterator[Callable[[FakeProcess], None]]:
+        """Yield what lets a process answer ``conversation``."""
         self.opened += 1
+        self.most = max(self.most, self.opened - self.left)
         self.conversations.append(conversation)
         self.started.set()
+
+        def answered_by(process: FakeProcess) -> None:
+            self.processes.append(process)
+            process.answer(self.says(conversation))
+
         try:
-            await trio.sleep(self.start_seconds)
-            if self.fault is not None:
-                raise self.fault
-            number = len(self.processes)
-            said = self.each[number] if number < len(self.each) else self.said
-            self.processes.append(FakeProcess(deque(said)))
-            yield self.processes[-1]
-            with trio.CancelScope(shield=True):
-                await trio.sleep(self.end_seconds)
+            yield answered_by
         finally:
             self.left += 1
             if self.left == self.opened:
                 self.all_left.set()
+
+    @asynccontextmanager
+    async def open(self, conversation: Conversation) -> AsyncIterator[FakeProcess]:
+        async with self.answering(conversation) as answered_by, self.start() as process:
+            answered_by(process)
+            yield process
+
+    def is_special(self, conversation: Conversation) -> bool:
+        return ends_at_once(conversation)
+
+    @asynccontextmanager
+    async def start(self, conversation: Conversation | None = None) -> AsyncIterator[FakeProcess]:
+        self.alive += 1
+        try:
+            await trio.sleep(self.start_seconds)
+            if self.fault is not None:
+                raise self.fault
+            yield FakeProcess(deque([prepared()]))
+            with trio.CancelScope(shield=True):
+                await trio.sleep(self.end_seconds)
+        finally:
+            self.alive -= 1
+
+
+@define
+class FakeStaying(Staying):
+    """Lets the processes of ``fake`` answer, those that stayed, too."""
+
+    fake: FakeBackend
+
+    @asynccontextmanager
+    async def talk(self, owner: str, conversation: Conversation, size: int = 0) -> AsyncIterator[Talk]:
+        async with (
+            self.fake.answering(conversation) as answered_by,
+            Staying.talk(self, owner, conversation, size) as talk,
+        ):
+            assert isinstance(talk.process, FakeProcess)
+            answered_by(talk.process)
+            yield talk
+
+
+@frozen
+class PooledService(Service):
+    """A service whose processes wait and stay."""
+
+    fake: FakeBackend = field(kw_only=True)
+    staying: Staying = field(init=False)
+
+    @staying.default
+    def _fake_staying(self) -> Staying:
+        settings = self.settings
+        room = Room(PROCESSES if settings.staying is None else settings.staying, settings.staying_timeout)
+        return FakeStaying(self.backend, room, self.now, self.fake)
+
+
+@asynccontextmanager
+async def service_of(
+    backend: FakeBackend,
+    database: Database,
+    settings: Settings,
+    now: Clock = lambda: NOW,
+    new_id: Callable[[], str] = new_id,
+) -> AsyncIterator[Service]:
+    """Own a service: with processes that wait and stay, or one for each request."""
+    if not POOLED:
+        yield Service(settings, backend, database, now, new_id)
+        return
+
+    def spare() -> bool:
+        return service.staying.spare()
+
+    pool = Pool(cast(Any, backend), settings.processes or PROCESSES, WAITING, STARTS, spare)
+    service = PooledService(settings, pool, database, now, new_id, fake=backend)
+    async with pool.opened(), service.staying.opened():
+        yield service
+    assert backend.alive == 0
 
 
 @define
@@ -338,8 +446,11 @@ async def serving(
     """Serve while the block lasts, and hold that no process outlives its request."""
     backend = backend or FakeBackend(said)
     ids = count(1)
-    async with database_at_hand(database) as known, trio.open_nursery() as nursery:
-        service = Service(Settings(**settings), backend, known, now=now, new_id=lambda: f"id{next(ids)}")
+    async with (
+        database_at_hand(database) as known,
+        service_of(backend, known, Settings(**settings), now, lambda: f"id{next(ids)}") as service,
+        trio.open_nursery() as nursery,
+    ):
         app = service_app(service)
         yield Server(app, backend, Connections(app), nursery)
         nursery.cancel_scope.cancel()
