@@ -169,7 +169,7 @@ async def _relay(
     """Return the failure that ended the answer, if one did."""
     dialogue, process = talk.dialogue, talk.process
     first_by = trio.current_time() + deadlines.first_event
-    process.write(talk.opening)
+    process.write(talk.opened())
     while True:
         by = trio.current_time() + deadlines.silence if dialogue.answering else first_by
         with trio.move_on_at(by) as silence:

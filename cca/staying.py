@@ -40,7 +40,7 @@ from cca.model import (
     Turn,
     UserTurn,
 )
-from cca.talk import Talk, fresh, talk_of
+from cca.talk import Talk, fresh, nothing, talk_of
 
 log = logging.getLogger(__name__)
 
@@ -160,10 +160,12 @@ class Staying:
         stays = False
         try:
             if waiting is not None:
-                bay.talk.go_on(conversation, self.now())
+                await aside(size, bay.talk.go_on, said, self.now())
             yield bay.talk
             stays = bay.place is not None
         finally:
+            # It has the whole conversation.
+            bay.talk.arrange = nothing
             if stays and self._nursery is not None:
                 self._nursery.start_soon(self._wait, bay)
             else:
@@ -204,7 +206,7 @@ class Staying:
     async def _take(self, owner: str, conversation: Conversation, size: int) -> _Bay | None:
         """Return the process that waits for what ends ``conversation``."""
         *before, last = conversation.turns
-        if not self._bays or not before or await aside(size, marks.placed, conversation):
+        if not self._bays or not before or not await aside(size, _may_stay, conversation):
             return None
         place = await aside(size, _place, owner, evolve(conversation, turns=tuple(before)))
         bay = None if place is None else self._bays.pop(place, None)
@@ -227,14 +229,20 @@ class Staying:
 
     async def _wait(self, bay: _Bay) -> None:
         """Hear the program's turn out, and let the process go that nobody comes for in time, or that has ended."""
-        with bay.waiting:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_then, bay.gone.wait, nursery.cancel_scope)
-                nursery.start_soon(_then, partial(_rest, bay), nursery.cancel_scope)
-                nursery.start_soon(_then, partial(trio.sleep, self.room.patience), nursery.cancel_scope)
+        try:
+            with bay.waiting:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_then, bay.gone.wait, nursery.cancel_scope)
+                    nursery.start_soon(_then, partial(_rest, bay), nursery.cancel_scope)
+                    nursery.start_soon(_then, partial(trio.sleep, self.room.patience), nursery.cancel_scope)
+                self._forget(bay)
+                bay.leave()
+        except* Exception:
+            log.exception("A fault in cca ended a process that stayed.")
             self._forget(bay)
             bay.leave()
-        bay.part()
+        finally:
+            bay.part()
 
     async def _end(self, bay: _Bay) -> None:
         self._forget(bay)
@@ -254,16 +262,23 @@ class Staying:
             bay.leave()
 
     async def _tend(self) -> None:
-        """Let go what has ended, and what there is no memory for, until cancelled."""
+        """Look at what stays, from time to time, until cancelled."""
         while True:
             await trio.sleep(LOOK_INTERVAL)
-            for place in [place for place, bay in self._bays.items() if not bay.talk.process.fit]:
-                self._let_go(place)
-            if self.room.short():
-                # One at a time: what it had is free only when it is gone.
-                self.spare()
-            while sum(bay.talk.process.memory for bay in self._bays.values()) > self.room.memory:
-                self.spare()
+            try:
+                self._look()
+            except Exception:
+                log.exception("A fault in cca kept it from looking at the processes that stay.")
+
+    def _look(self) -> None:
+        """Let go what has ended, and what there is no memory for."""
+        for place in [place for place, bay in self._bays.items() if not bay.talk.process.fit]:
+            self._let_go(place)
+        if self.room.short():
+            # One at a time: what it had is free only when it is gone.
+            self.spare()
+        while sum(bay.talk.process.memory for bay in self._bays.values()) > self.room.memory:
+            self.spare()
 
 
 async def _rest(bay: _Bay) -> None:
@@ -311,8 +326,8 @@ def _place(owner: str, conversation: Conversation) -> _Place | None:
 def _digest(conversation: Conversation) -> bytes:
     """Return what two conversations have in common that can be held by one process, one after the other.
 
-    That is all but what a process can be told anew at any time. What was thought in them the process knows by itself; a
-    client may leave it out. However the text of their last answer is cut, it is the same.
+    That is all but what a process can be told anew at any time. What was thought in them the process knows by itself: a
+    client may leave it out, and has no way to change it. However the text of their last answer is cut, it is the same.
     """
     *before, last = map(_said, conversation.turns)
     assert isinstance(last, AssistantTurn), "it is an answer"

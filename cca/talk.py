@@ -39,6 +39,11 @@ class Talk:
         """Whether the process waits for what comes next, or will, and may."""
         return self.may_stay and self.dialogue.may_go_on
 
+    def opened(self) -> bytes:
+        """Return the opening, once: it may be large, and the talk may stay for long."""
+        opening, self.opening = self.opening, b""
+        return opening
+
     def go_on(self, conversation: Conversation, now: float) -> None:
         """Have the turn that ends ``conversation`` answered, which the process waits for."""
         self.opening = self.dialogue.resume(conversation, now)

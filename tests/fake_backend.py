@@ -35,7 +35,7 @@ Action: TypeAlias = bytes | Pause | Answered | Hang | Exit | BaseException
 """What a process does next: print, wait, end. After ``Exit`` its stdout is at its end; without one it never dies."""
 
 
-@define
+@define(eq=False)
 class FakeProcess:
     """Does its ``actions``, one a read. ``printed`` counts what was taken; ``stale`` once its program is no more."""
 

@@ -25,7 +25,20 @@ from cca.model import (
     ToolUse,
     UserTurn,
 )
-from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed, streamed
+from fake_backend import (
+    END,
+    REMEMBERED,
+    RESULT,
+    START,
+    Action,
+    Answered,
+    FakeBackend,
+    Hang,
+    Pause,
+    piece,
+    printed,
+    streamed,
+)
 from staying_room import PATIENCE, said, staying_with
 
 TOOL = Tool("look", "Look.", {"type": "object"})
@@ -341,6 +354,29 @@ async def test_numbers_that_json_is_not_written_of_get_a_fresh_process(autojump_
         backend.actions = ANEW
         with pytest.raises(BadRequest):
             await said(room, odd)
+
+
+UNASKED = {
+    "another message": START,
+    "the end of its turn": RESULT,
+    "what it said to itself": printed(type="user", message={"role": "user", "content": "Go on."}),
+    "a setting refused": printed(
+        type="control_response", response={"subtype": "error", "request_id": "settings-2", "error": "no"}
+    ),
+}
+
+
+@pytest.mark.parametrize("unasked", list(UNASKED.values()), ids=list(UNASKED))
+async def test_a_program_that_does_not_wait_for_the_results_is_let_go(
+    unasked: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    backend = FakeBackend([*CALLS, wanted("b", 2), Pause(1), unasked, Hang()])
+    room = staying_with(backend)
+    async with room.opened():
+        await said(room, ASKED)
+        assert room.number == 1
+        await trio.sleep(2)
+        assert (backend.alive, room.number) == (0, 0)
 
 
 async def test_a_process_that_nobody_comes_for_is_let_go_in_time(autojump_clock: trio.testing.MockClock) -> None:

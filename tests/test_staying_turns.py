@@ -1,6 +1,6 @@
 """Conversations that stay after an answer that ended by itself, until the next turn: with processes in memory."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -87,6 +87,53 @@ async def test_a_process_that_has_answered_is_told_the_next_turn_and_nothing_els
         assert (backend.alive, room.number) == (1, 1)
     [process] = backend.processes
     assert [frames(each) for each in process.written[1:]] == [["And?"], ["Go on."]]
+
+
+async def test_a_limit_that_is_near_takes_a_process_of_its_own(autojump_clock: trio.testing.MockClock) -> None:
+    """It ends by itself at the limit, which the one that stayed would not."""
+    asked = evolve(ASKED, tools=())
+    backend = FakeBackend(GOES_ON)
+    room = staying_with(backend)
+    async with room.opened():
+        await said(room, asked)
+        backend.actions = ANEW
+        assert (await said(room, evolve(following(asked), sampling=Sampling(max_tokens=32)))).said == "Anew."
+    assert len(backend.processes) == 2
+
+
+async def test_a_fault_while_a_process_stays_ends_that_process_alone(
+    caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    backend = FakeBackend([*YES, RESULT, RuntimeError("x")])
+    room = staying_with(backend)
+    async with room.opened():
+        await said(room, ASKED)
+        await trio.sleep(1)
+        assert (backend.alive, room.number) == (0, 0)
+        backend.actions = GOES_ON
+        assert (await said(room, ASKED)).said == "Yes."
+    assert "a process that stayed" in caplog.text
+
+
+async def test_a_fault_in_a_look_is_logged_and_the_next_look_is_taken(
+    caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    looks: Iterator[Exception | bool] = iter([RuntimeError("x"), False, True])
+
+    def short() -> bool:
+        look = next(looks)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    room = Staying(FakeBackend(GOES_ON), Room(4, PATIENCE, short=short), lambda: 1e9)
+    async with room.opened():
+        await said(room, ASKED)
+        await trio.sleep(2.5 * LOOK_INTERVAL)
+        assert room.number == 1
+        await trio.sleep(LOOK_INTERVAL)
+        assert room.number == 0
+    assert "looking at the processes that stay" in caplog.text
 
 
 # After what a process stays, and after what it does not.

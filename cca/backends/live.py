@@ -52,11 +52,6 @@ START_TIMEOUT = 30.0
 
 HISTORY = "history.jsonl"
 
-PLENTY = 1000
-"""Past turns of a user's. To tell them takes so long, if it has to be, that a process which waits would save nothing:
-whether they go by file is not looked at in the event loop.
-"""
-
 Launcher = Callable[[Directories], Launch]
 
 
@@ -140,8 +135,6 @@ class LiveBackend:
 
     def is_special(self, conversation: Conversation) -> bool:
         """Whether a process for ``conversation`` is started otherwise than for another."""
-        if self.file_from and is_long(conversation, PLENTY):
-            return True
         return ends_at_once(conversation) or goes_by_file(conversation, self.file_from)
 
     @asynccontextmanager

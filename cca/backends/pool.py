@@ -26,8 +26,14 @@ GONE_TIMEOUT = 10.0
 LOOK_INTERVAL = 5.0
 """Seconds between looks at the processes that wait: one that died, or is of another program by now, is replaced."""
 
+MANY_PARTS = 10_000
+"""Parts of a conversation from which it is looked at in a thread: of as many that takes 10 ms."""
+
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 """Seconds without a start ahead of demand after one that failed, twice as many after each further one."""
+
+
+ENDING = "cca is ending: it starts no Claude Code process any more."
 
 
 class Starter(Protocol):
@@ -94,6 +100,7 @@ class Pool:
     _rooms: deque[_Ask] = field(factory=deque, init=False)
     _starting: int = field(default=0, init=False)
     _special: int = field(default=0, init=False)
+    _own: set[LiveProcess] = field(factory=set, init=False)
     _delay: float = field(default=0.0, init=False)
     _not_before: float = field(default=0.0, init=False)
 
@@ -133,7 +140,7 @@ class Pool:
             finally:
                 self._nursery = None
                 for ask in (*self._asks, *self._rooms):
-                    ask.answer(error=Unavailable("cca is ending: it starts no Claude Code process any more."))
+                    ask.answer(error=Unavailable(ENDING))
                 self._asks.clear()
                 self._rooms.clear()
                 nursery.cancel_scope.cancel()
@@ -142,18 +149,20 @@ class Pool:
     async def open(self, conversation: Conversation) -> AsyncIterator[LiveProcess]:
         """Own a process for ``conversation``, until this is left: then it is killed, and gone.
 
-        Raise ``Unavailable`` when there is none to be had. Cancelling kills it.
+        Raise ``Unavailable`` when there is none to be had, as before the pool is opened and after. Cancelling kills it.
         """
-        if self._nursery is None:
-            async with self.starter.start(conversation) as process:
-                yield process
-        elif self.starter.is_special(conversation):
+        if await self._is_special(conversation):
             await self._room()
+            process: LiveProcess | None = None
             try:
-                async with self.starter.start(conversation) as process:
+                async with AsyncExitStack() as stack:
+                    process = await self._start(stack, conversation)
+                    self._own.add(process)
                     yield process
             finally:
                 self._special -= 1
+                if process is not None:
+                    self._own.discard(process)
                 self._fill()
         else:
             berth = await self._take()
@@ -164,6 +173,21 @@ class Pool:
                 with trio.move_on_after(GONE_TIMEOUT, shield=True):
                     await berth.gone.wait()
 
+    async def _is_special(self, conversation: Conversation) -> bool:
+        if sum(len(turn.content) for turn in conversation.turns) < MANY_PARTS:
+            return self.starter.is_special(conversation)
+        return await trio.to_thread.run_sync(self.starter.is_special, conversation, abandon_on_cancel=True)
+
+    async def _start(self, stack: AsyncExitStack, conversation: Conversation | None = None) -> LiveProcess:
+        """Start a process that ``stack`` owns, when it is its turn, and prepare it."""
+        async with self._slots:
+            process = await stack.enter_async_context(self.starter.start(conversation))
+            process.write(preparation.ask())
+            await hear(process, preparation.Preparation())
+        if not process.fit:
+            raise Unavailable("Claude Code ended, or was replaced, while it was being started. Send the request again.")
+        return process
+
     async def _take(self) -> _Berth:
         """Return one that waits, or the next to be ready."""
         while self._ready:
@@ -172,9 +196,7 @@ class Pool:
                 self._fill()
                 return berth
             berth.leave()
-        ask = _Ask()
-        self._asks.append(ask)
-        self._fill()
+        ask = self._asked(self._asks)
         try:
             await ask.answered.wait()
         except BaseException:
@@ -190,9 +212,7 @@ class Pool:
 
     async def _room(self) -> None:
         """Wait until there may be one process more, and count it."""
-        ask = _Ask()
-        self._rooms.append(ask)
-        self._fill()
+        ask = self._asked(self._rooms)
         try:
             await ask.answered.wait()
         except BaseException:
@@ -205,9 +225,19 @@ class Pool:
         if ask.error is not None:
             raise ask.error
 
+    def _asked(self, line: deque[_Ask]) -> _Ask:
+        if self._nursery is None:
+            raise Unavailable(ENDING)
+        ask = _Ask()
+        line.append(ask)
+        self._fill()
+        return ask
+
     def _offer(self, berth: _Berth) -> None:
-        """Give a process to who asks for one, or let it wait, or let it go where enough do."""
-        if self._asks:
+        """Give a process to who asks for one, or let it wait, or let it go where enough do, or it is of no use."""
+        if not berth.process.fit:
+            berth.leave()
+        elif self._asks:
             self._asks.popleft().answer(berth)
         elif len(self._ready) < self.waiting:
             self._ready.append(berth)
@@ -241,22 +271,21 @@ class Pool:
         if not self._asks and not self._rooms:
             return
         self._retire()
-        for _ in range(wanted - sum(berth.process.ended for berth in self._berths)):
-            if self._ready:
-                self._ready.pop().leave()
-            elif not self.spare():
+        processes = (*self._own, *(berth.process for berth in self._berths))
+        for _ in range(wanted - sum(process.ended for process in processes)):
+            # A conversation that nobody has come back to for a while, before one that the next request needs.
+            if self.spare():
+                continue
+            if not self._ready:
                 break
+            self._ready.pop().leave()
 
     async def _hold(self) -> None:
         """Own a process until it is left."""
         berth: _Berth | None = None
         try:
             async with AsyncExitStack() as stack:
-                async with self._slots:
-                    process = await stack.enter_async_context(self.starter.start())
-                    process.write(preparation.ask())
-                    await hear(process, preparation.Preparation())
-                berth = self._started(process)
+                berth = self._started(await self._start(stack))
                 self._offer(berth)
                 self._fill()
                 await berth.left.wait()
@@ -273,7 +302,8 @@ class Pool:
                 with suppress(ValueError):
                     self._ready.remove(berth)
                 berth.gone.set()
-            self._fill()
+        # Not when it is cancelled: then the pool is.
+        self._fill()
 
     def _started(self, process: LiveProcess) -> _Berth:
         berth = _Berth(process)
@@ -286,8 +316,10 @@ class Pool:
         """Tell who asked for a process that it could not be started; where nobody did, try again later."""
         if berth is not None:
             return
-        self._delay = min(max(FIRST_DELAY, self._delay * 2), LONGEST_DELAY)
-        self._not_before = trio.current_time() + self._delay
+        if trio.current_time() >= self._not_before:
+            # Those that were started together fail together.
+            self._delay = min(max(FIRST_DELAY, self._delay * 2), LONGEST_DELAY)
+            self._not_before = trio.current_time() + self._delay
         if self._asks:
             self._asks.popleft().answer(error=error)
         else:
@@ -296,8 +328,11 @@ class Pool:
     async def _tend(self) -> None:
         """Replace the processes that wait and may no longer be given to a request, until cancelled."""
         while True:
-            self._retire()
-            self._fill()
+            try:
+                self._retire()
+                self._fill()
+            except Exception:
+                log.exception("A fault in cca kept it from looking at the processes that wait.")
             await trio.sleep(LOOK_INTERVAL)
 
     def _retire(self) -> None:

@@ -3,10 +3,6 @@
 ``Dialogue`` is told the lines that the program prints and says what to write and what happened. ``phases`` has what it
 goes through. A message that breaks off before ``Saying`` is forgotten, and the one that the program then asks for is
 used; after it the answer cannot be mended and fails.
-
-After a limit of tokens the program would ask its API to go on, and be killed too late where the machine is busy. So it
-is sealed once an answer with such a limit is being passed on: what it asks from then on, its API refuses. A process
-that stays is unsealed, which is just to tell it its settings again.
 """
 
 from collections import deque
@@ -44,7 +40,6 @@ from cca.claude.events import (
 )
 from cca.claude.failures import CONTEXT_LIMITS, FINAL_STATUSES, api_failure, too_long
 from cca.claude.form import Form
-from cca.claude.frames import apply_settings
 from cca.claude.phases import (
     Answered,
     Answering,
@@ -59,7 +54,8 @@ from cca.claude.phases import (
     Saying,
     Spoken,
 )
-from cca.claude.script import NOTHING_TO_ASK, SETTINGS, said, script, settings
+from cca.claude.script import said, script
+from cca.claude.told import Told, told_of
 from cca.errors import CcaError, NotUnderstood, UpstreamFailed
 from cca.model import (
     Conversation,
@@ -113,19 +109,19 @@ class Dialogue:
     _batches: deque[bytes] = field(factory=deque, init=False)
     _retry_after: float | None = field(default=None, init=False)
     _cost_before: float | None = field(default=0.0, init=False)
-    _told: int = field(default=1, init=False)
-    _sealed: bool = field(default=False, init=False)
     _form: Form = field(init=False)
     _calls: Calls = field(init=False)
+    _told: Told = field(init=False)
     _blocks: Blocks = field(factory=Blocks, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._form = Form(self.conversation)
-        self._calls = Calls(frozenset(tool.name for tool in self.conversation.tools))
+        self._expect(self.conversation)
 
     def open(self) -> bytes:
-        """Return what to write first."""
+        """Return what to write first. What was said is with the program then, and no more here."""
         self._batches.extend(script(self.conversation, recalled=self.recalled))
+        self._told = told_of(self.conversation)
+        self.conversation = evolve(self.conversation, turns=())
         return self._say()
 
     def takes(self, turn: Turn) -> bool:
@@ -146,19 +142,19 @@ class Dialogue:
         """
         *_, last = conversation.turns
         assert isinstance(last, UserTurn), "it is to be answered"
-        changed = settings(conversation) != settings(self.conversation)
-        self.conversation, self.began_at, self._retry_after = conversation, began_at, None
+        told = self._told.anew(conversation)
+        self.began_at, self._retry_after = began_at, None
         # What it costs is counted for all answers of the process.
         self._cost_before = None
-        self._form = Form(conversation)
-        told = self._settings() if changed else b""
         match self.phase:
             case Called(id):
                 self.phase = Answering(id)
-                return told + self._calls.answer(part for part in last.content if isinstance(part, ToolResult))
+                told += self._calls.answer(part for part in last.content if isinstance(part, ToolResult))
+                self._form = Form(evolve(conversation, turns=()))
+                return told
             case Resting():
-                self._calls = Calls(frozenset(tool.name for tool in conversation.tools))
                 self.phase = Asked()
+                self._expect(conversation)
                 return told + said(last)
             case _:
                 raise AssertionError("the program waits for nothing")
@@ -211,10 +207,7 @@ class Dialogue:
                 return self.fail(UpstreamFailed(f"Claude Code ended ({how}) before its answer was complete."))
 
     def _heard(self, line: Line) -> Step:
-        if isinstance(self.phase, Called):
-            # The rest of what the client has, and what the program wants of it.
-            return Step(write=self._calls.requested(line)) if isinstance(line, ToolRequest) else Step()
-        if isinstance(self.phase, Answered | Resting):
+        if isinstance(self.phase, Called | Answered | Resting):
             return self._after(self.phase, line)
         if isinstance(self.phase, Spoken) and _ends(self.phase.message, line):
             return self._spoken(self.phase.message, self.phase.message.stop_reason, None)
@@ -251,12 +244,14 @@ class Dialogue:
             case _:
                 assert_never(line)
 
-    def _after(self, phase: Answered | Resting, line: Line) -> Step:
-        """Take in what comes after an answer that ended by itself. What does not belong there ends the dialogue."""
+    def _after(self, phase: Called | Answered | Resting, line: Line) -> Step:
+        """Take in what comes after an answer. What does not belong there ends the dialogue."""
         match phase, line:
+            case Called(), ToolRequest():
+                return Step(write=self._calls.requested(line))
             case Answered(), TurnResult(is_error=False):
                 self.phase = Resting()
-            case Answered(id), WholeMessage() if line.id == id and line.model != SYNTHETIC:
+            case Called(id) | Answered(id), WholeMessage() if line.id == id and line.model != SYNTHETIC:
                 pass
             case _, MessageStop() | RateLimit() | Ignored() | ControlReply(error=None):
                 pass
@@ -293,21 +288,13 @@ class Dialogue:
                 return Step(events=events)
             case Begun(start):
                 self.phase = Saying(start)
-                return Step(self._seal(), (_started(start), *events))
+                return Step(self._told.seal(), (_started(start), *events))
             case _:
                 return self._fail(UpstreamFailed("Claude Code sent a piece of an answer outside of a message."))
 
-    def _seal(self) -> bytes:
-        if self.conversation.sampling.max_tokens is None:
-            return b""
-        self._sealed = True
-        return NOTHING_TO_ASK
-
-    def _settings(self) -> bytes:
-        """Return what tells the program its settings again, which unseals it."""
-        self._told += 1
-        self._sealed = False
-        return apply_settings(f"{SETTINGS}-{self._told}", settings(self.conversation))
+    def _expect(self, conversation: Conversation) -> None:
+        self._form = Form(evolve(conversation, turns=()))
+        self._calls = Calls(frozenset(tool.name for tool in conversation.tools))
 
     def _passed_on(self, line: Piece) -> Iterator[Event]:
         for event in self._blocks.events(line):
@@ -333,7 +320,7 @@ class Dialogue:
             self.phase = Called(start.id, awaited)
         elif line.stop_reason in BY_ITSELF and not self._calls.any:
             self.phase = Answered(start.id)
-        return evolve(step, write=self._settings()) if self._sealed and self.may_go_on else step
+        return evolve(step, write=self._told.unseal()) if self.may_go_on else step
 
     def _whole(self, line: WholeMessage) -> Step:
         if line.model == SYNTHETIC:

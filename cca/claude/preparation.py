@@ -11,9 +11,11 @@ from cca.claude.lines import LineFramer, LineTooLong
 from cca.claude.script import EXTRA_BODY
 from cca.errors import UpstreamFailed
 
+PREPARE = "prepare"
+
 
 def ask() -> bytes:
-    return frames.apply_settings("prepare", {"env": {EXTRA_BODY: "{}"}})
+    return frames.apply_settings(PREPARE, {"env": {EXTRA_BODY: "{}"}})
 
 
 @define
@@ -33,4 +35,8 @@ class Preparation:
             said = [decode(line) for line in self._lines.feed(chunk) if line.strip()]
         except (Unreadable, LineTooLong) as error:
             raise UpstreamFailed(f"The program printed a line that is not Claude Code's: {error}") from error
-        self._answered |= any(isinstance(line, ControlReply) for line in said)
+        for line in said:
+            if isinstance(line, ControlReply) and line.request_id == PREPARE:
+                if line.error is not None:
+                    raise UpstreamFailed(f"Claude Code refused to be prepared: {line.error}")
+                self._answered = True

@@ -60,7 +60,7 @@ class WaitingProcess(FakeProcess):
 class FakeStarter:
     """Starts processes that take ``seconds`` to be prepared, but for the next ones, which do as ``plans`` say.
 
-    One that is left is there for ``dying`` seconds more. ``begun`` has when each was started. ``start_up`` runs as one
+    One for a conversation is prepared at once. One that is left is there for ``dying`` seconds more. ``begun`` has when each was started. ``start_up`` runs as one
     starts, ``prepared`` as one says that it is, ``end`` when one is gone.
     """
 
@@ -83,6 +83,11 @@ class FakeStarter:
     def is_special(self, conversation: Conversation) -> bool:
         return self.special(conversation)
 
+    def _plan(self, conversation: Conversation | None) -> Plan:
+        if conversation is not None:
+            return prepared_after(0)
+        return self.plans.popleft() if self.plans else prepared_after(self.seconds)
+
     @property
     def starting(self) -> int:
         return sum(not (each.prepared or each.ended or each.conversation) for each in self.processes)
@@ -95,7 +100,7 @@ class FakeStarter:
         try:
             await trio.lowlevel.checkpoint()
             self.start_up()
-            plan = self.plans.popleft() if self.plans else prepared_after(self.seconds)
+            plan = self._plan(conversation)
             process = WaitingProcess(
                 deque(plan),
                 number=len(self.processes),

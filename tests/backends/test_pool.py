@@ -489,7 +489,7 @@ async def test_a_special_conversation_gets_a_process_of_its_own_and_leaves_those
     async with opened(starter) as pool:
         await after(1)
         async with taken(pool, SPECIAL) as process:
-            assert (process.conversation, process.written) == (SPECIAL, [])
+            assert process.conversation == SPECIAL
             assert (trio.current_time(), pool.ready, pool.alive) == (1, 1, 2)
         assert (pool.ready, pool.alive, starter.alive) == (1, 1, 1)
 
@@ -565,6 +565,7 @@ async def test_the_start_of_a_special_one_that_fails_is_told_and_gives_its_room_
 class Stayed:
     """Conversations that stay in processes of the pool, which ``spare`` ends."""
 
+    conversation: Conversation
     pool: Pool | None = None
     scopes: deque[trio.CancelScope] = field(factory=deque)
     asked: int = 0
@@ -572,7 +573,7 @@ class Stayed:
     async def stay(self) -> None:
         assert self.pool is not None
         with trio.CancelScope() as scope:
-            async with taken(self.pool) as process:
+            async with taken(self.pool, self.conversation) as process:
                 self.scopes.append(scope)
                 try:
                     await trio.sleep_forever()
@@ -589,9 +590,9 @@ class Stayed:
 
 @asynccontextmanager
 async def with_stayed(
-    starter: FakeStarter, number: int, *, most: int, waiting: int = 0
+    starter: FakeStarter, number: int, *, most: int, waiting: int = 0, conversation: Conversation = CONVERSATION
 ) -> AsyncIterator[tuple[Pool, Stayed]]:
-    stayed = Stayed()
+    stayed = Stayed(conversation)
     async with opened(starter, most=most, waiting=waiting, spare=stayed.spare) as pool, trio.open_nursery() as nursery:
         stayed.pool = pool
         for _ in range(number):
@@ -614,14 +615,39 @@ async def test_one_that_stayed_makes_room_where_there_is_none(
         assert (len(stayed.scopes), stayed.asked, starter.most_alive) == (2, 1, 4)
 
 
-async def test_those_that_wait_make_room_before_one_that_stayed(autojump_clock: trio.testing.MockClock) -> None:
+async def test_of_those_that_stayed_in_processes_of_their_own_no_more_make_room_than_must(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    starter, requests = FakeStarter(dying=5), [Request(), Request()]
+    async with with_stayed(starter, 4, most=4, conversation=SPECIAL) as (pool, stayed), asking(pool, *requests):
+        await after(1)
+        assert len(stayed.scopes) == 2
+
+
+@unfit
+async def test_one_that_is_of_no_use_once_it_is_prepared_has_not_been_started(
+    becomes: Callable[[WaitingProcess], None], autojump_clock: trio.testing.MockClock
+) -> None:
+    starter = FakeStarter()
+    starter.prepared = lambda: becomes(starter.processes[-1])
+    async with opened(starter) as pool:
+        with pytest.raises(Unavailable, match="ended, or was replaced, while it was being started"):
+            async with taken(pool):
+                pass
+        await after(100)
+        # Not again and again: after 1, 2, 4 seconds, when it is looked at.
+        assert len(starter.begun) < 10
+
+
+async def test_one_that_stayed_makes_room_before_those_that_wait(autojump_clock: trio.testing.MockClock) -> None:
+    """At rest the pool is full: else each request for a process of its own would end one that the next one needs."""
     starter, request = FakeStarter(), Request(SPECIAL)
     async with with_stayed(starter, 2, most=3, waiting=1) as (pool, stayed):
         assert pool.ready == 1
         async with asking(pool, request):
             await after(5)
             assert request.process is not None
-            assert (len(stayed.scopes), stayed.asked, pool.ready) == (2, 0, 0)
+            assert (len(stayed.scopes), stayed.asked, pool.ready) == (1, 1, 1)
 
 
 async def test_nothing_that_stayed_is_ended_for_those_that_are_to_wait(autojump_clock: trio.testing.MockClock) -> None:
@@ -684,14 +710,18 @@ async def test_who_still_waits_when_the_pool_is_left_is_told(
         holder.done.set()
 
 
-async def test_before_it_is_opened_each_request_has_a_process_of_its_own(
+async def test_before_it_is_opened_and_after_there_is_no_process_to_be_had(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     starter = FakeStarter()
     pool = Pool(cast(Any, starter), most=1, waiting=1, starts=1)
-    async with taken(pool) as process:
-        assert process.conversation == CONVERSATION
-    assert (len(starter.processes), starter.alive) == (1, 0)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="cca is ending"):
+            async with taken(pool):
+                pass
+        async with pool.opened():
+            pass
+    assert starter.alive == 0
 
 
 def test_it_is_called_as_what_it_starts_is() -> None:

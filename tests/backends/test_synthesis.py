@@ -70,9 +70,9 @@ from cca.model import (
     ToolUse,
     UserTurn,
 )
-from cca.talk import fresh
 from cca.prices import prices_of
 from cca.store.turns import Answered, answer_row
+from cca.talk import fresh
 
 DEADLINES = Deadlines(first_event=120, silence=300, answer=1800)
 NO_PRICES = prices_of(())

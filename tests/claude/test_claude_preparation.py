@@ -29,7 +29,7 @@ def test_what_it_is_asked_sets_nothing() -> None:
         pytest.param([OTHER + REPLY + OTHER], True, id="the answer among other things"),
         pytest.param([REPLY + OTHER[:9]], False, id="with more on its way"),
         pytest.param([REPLY + OTHER[:9], OTHER[9:]], True, id="and then that"),
-        pytest.param([control_reply("prepare", error="no") + b"\n"], True, id="a refusal, which matters to nobody"),
+        pytest.param([control_reply("other") + b"\n"], False, id="the answer to another"),
     ],
 )
 def test_it_is_complete_after(chunks: list[bytes], complete: bool) -> None:  # noqa: FBT001
@@ -47,3 +47,9 @@ def test_it_is_complete_after(chunks: list[bytes], complete: bool) -> None:  # n
 def test_what_is_not_claude_codes_is_refused(chunk: bytes) -> None:
     with pytest.raises(UpstreamFailed, match=r"a line that is not Claude Code's"):
         Preparation().feed(chunk)
+
+
+def test_a_refusal_is_told() -> None:
+    """A program that cannot be prepared could not be told a conversation's settings."""
+    with pytest.raises(UpstreamFailed, match="Claude Code refused to be prepared: no"):
+        Preparation().feed(control_reply("prepare", error="no") + b"\n")
