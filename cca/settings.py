@@ -92,7 +92,7 @@ class Settings:
         None, "processes that are started ahead of demand; 0 for none; else 2, or 1 on a small machine"
     )
     staying: int = setting(
-        8, "processes that may stay for what comes next in their conversations; each takes 90 MB, and 190 at its most"
+        8, "processes that may stay for what comes next, at most: those that wait have their room; each takes 90 to 190 MB"
     )
     staying_timeout: float = setting(300.0, "for that to come; prompts are cached for as long")
     staying_memory: int = setting(
@@ -100,8 +100,8 @@ class Settings:
     )
     history_file_from: int | None = setting(
         None,
-        "past turns of a user's from which on Claude Code reads a history from a file, and not turn by turn; "
-        "0 for never; else 40, which take about as long as the start that a file costs, or 5 where none waits",
+        "past turns of a user's from which on a history goes in as a file; 0 for never; else 40, or 5 where no process "
+        "waits: about where that becomes faster than turn by turn",
     )
     choices: int = setting(4, "choices that one request may ask for; each is a process of its own")
     allowed_hosts: tuple[str, ...] = setting((), "further names under which clients may reach cca, as their Host says")

@@ -60,8 +60,8 @@ class WaitingProcess(FakeProcess):
 class FakeStarter:
     """Starts processes that take ``seconds`` to be prepared, but for the next ones, which do as ``plans`` say.
 
-    One for a conversation is prepared at once. One that is left is there for ``dying`` seconds more. ``begun`` has when each was started. ``start_up`` runs as one
-    starts, ``prepared`` as one says that it is, ``end`` when one is gone.
+    One for a conversation is prepared at once. One that is left is there for ``dying`` seconds more. ``begun`` has when
+    each was started. ``start_up`` runs as one starts, ``prepared`` as one says that it is, ``end`` when one is gone.
     """
 
     seconds: float = 1.0
