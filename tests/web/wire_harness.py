@@ -58,7 +58,7 @@ Said: TypeAlias = bytes | float | Exit | Exception
 """What a fake process does: print, be silent for some seconds, end, break. After the last it is silent for ever."""
 
 
-@define
+@define(eq=False)
 class FakeProcess:
     """Answers each past user turn that it is told, and says what it is to say.
 
@@ -230,9 +230,11 @@ async def service_of(
     settings: Settings,
     now: Clock = lambda: NOW,
     new_id: Callable[[], str] = new_id,
+    *,
+    pooled: bool = POOLED,
 ) -> AsyncIterator[Service]:
     """Own a service: with processes that wait and stay, or one for each request."""
-    if not POOLED:
+    if not pooled:
         yield Service(settings, backend, database, now, new_id)
         return
 
@@ -441,6 +443,7 @@ async def serving(
     backend: FakeBackend | None = None,
     database: Database | None = None,
     now: Clock = lambda: NOW,
+    pooled: bool = POOLED,
     **settings: Any,
 ) -> AsyncIterator[Server]:
     """Serve while the block lasts, and hold that no process outlives its request."""
@@ -448,7 +451,7 @@ async def serving(
     ids = count(1)
     async with (
         database_at_hand(database) as known,
-        service_of(backend, known, Settings(**settings), now, lambda: f"id{next(ids)}") as service,
+        service_of(backend, known, Settings(**settings), now, lambda: f"id{next(ids)}", pooled=pooled) as service,
         trio.open_nursery() as nursery,
     ):
         app = service_app(service)
