@@ -92,7 +92,8 @@ class Settings:
         None, "processes that are started ahead of demand; 0 for none; else 2, or 1 on a small machine"
     )
     staying: int = setting(
-        8, "processes that may stay for what comes next, at most: those that wait have their room; each takes 90 to 190 MB"
+        8,
+        "processes that may stay for what comes next, at most: those that wait have their room; each takes 90 to 190 MB",
     )
     staying_timeout: float = setting(300.0, "for that to come; prompts are cached for as long")
     staying_memory: int = setting(
