@@ -93,7 +93,7 @@ class Settings:
     )
     staying: int = setting(
         8,
-        "processes that may stay for what comes next, at most: those that wait have their room; each takes 90 to 190 MB",
+        "processes that may stay for what comes next, at most: those that wait have room; each takes 90 to 190 MB",
     )
     staying_timeout: float = setting(300.0, "for that to come; prompts are cached for as long")
     staying_memory: int = setting(

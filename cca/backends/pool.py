@@ -13,7 +13,7 @@ from typing import Protocol
 import trio
 from attrs import define, field
 
-from cca.backends.live import LiveProcess, hear
+from cca.backends.process import LiveProcess, hear
 from cca.claude import preparation
 from cca.errors import CcaError, InternalError, Unavailable, innermost
 from cca.model import Conversation, ModelEntry

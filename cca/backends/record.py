@@ -14,7 +14,7 @@ import trio
 from attrs import define, field
 
 from cca.backends import Exit, Process
-from cca.backends.live import LiveProcess
+from cca.backends.process import LiveProcess
 from cca.backends.redaction import Redactor, header_of
 from cca.backends.telltales import Identity, telltales
 from cca.backends.transcript import Ended, Entry, Transcript, Written, encode, line_entry, request_json

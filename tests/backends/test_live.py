@@ -29,8 +29,9 @@ from fakes import (
 )
 
 from cca.backends import Exit
-from cca.backends import live as live_module
-from cca.backends.live import STDERR_TAIL, LiveBackend, LiveProcess, Reaper, open_live
+from cca.backends import process as process_module
+from cca.backends.live import LiveBackend, Reaper, open_live
+from cca.backends.process import STDERR_TAIL, LiveProcess
 from cca.claude import frames
 from cca.claude.launch import Directories, Launch
 from cca.claude.session_file import session_file
@@ -226,7 +227,7 @@ async def test_a_process_that_cannot_be_reaped_does_not_hold_the_request(
     kill = os.killpg
     async with open_backend(tmp_path / "run", launching(("hang",))) as backend:
         monkeypatch.setattr(os, "killpg", lambda group, number: None)
-        monkeypatch.setattr(live_module, "REAP_TIMEOUT", 0.05)
+        monkeypatch.setattr(process_module, "REAP_TIMEOUT", 0.05)
         async with backend.start() as process:
             pass
         monkeypatch.undo()
@@ -459,7 +460,7 @@ async def test_a_program_that_does_not_introduce_itself(
     temporary: Path, monkeypatch: pytest.MonkeyPatch, steps: Sequence[Step], message: str
 ) -> None:
     if "said nothing" in message:
-        monkeypatch.setattr(live_module, "START_TIMEOUT", 0.1)
+        monkeypatch.setattr(process_module, "START_TIMEOUT", 0.1)
     unavailable = pytest.RaisesGroup(
         pytest.RaisesExc(Unavailable, match=message), allow_unwrapped=True, flatten_subgroups=True
     )

@@ -11,8 +11,8 @@ import trio
 from attrs import define, field, frozen
 from fake_starter import GARBAGE, SILENCE, FakeStarter, Plan, WaitingProcess, dead_after, prepared_after
 
-from cca.backends.live import START_TIMEOUT
 from cca.backends.pool import FIRST_DELAY, LONGEST_DELAY, LOOK_INTERVAL, Pool
+from cca.backends.process import START_TIMEOUT
 from cca.errors import CcaError, InternalError, Unavailable, innermost
 from cca.model import Conversation, ModelEntry, Text, UserTurn
 

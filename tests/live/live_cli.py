@@ -13,7 +13,8 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from cca.backends.discovery import find_claude
-from cca.backends.live import LiveBackend, LiveProcess, open_reaper
+from cca.backends.live import LiveBackend, open_reaper
+from cca.backends.process import LiveProcess
 from cca.claude import frames
 from cca.claude.dialogue import Dialogue
 from cca.claude.launch import Directories, Launch, launch, offline_environ

@@ -14,7 +14,7 @@ from live_cli import PLAIN, Surroundings, asked, assistant, open_cli, open_start
 from live_requests import process_of, received, substance
 from live_talks import open_table
 
-from cca.backends.live import hear
+from cca.backends.process import hear
 from cca.claude import preparation
 from cca.model import (
     AssistantTurn,
