@@ -1,6 +1,8 @@
 """Processes that wait: how many there are, who gets one, and that none is lost or left, with processes in memory."""
 
+import operator
 import random
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +13,7 @@ import trio
 from attrs import define, field, frozen
 from fake_starter import GARBAGE, SILENCE, FakeStarter, Plan, WaitingProcess, dead_after, prepared_after
 
-from cca.backends.pool import FIRST_DELAY, LONGEST_DELAY, LOOK_INTERVAL, Pool
+from cca.backends.pool import FIRST_DELAY, LONGEST_DELAY, LOOK_INTERVAL, MANY_PARTS, Pool
 from cca.backends.process import START_TIMEOUT
 from cca.errors import CcaError, InternalError, Unavailable, innermost
 from cca.model import Conversation, ModelEntry, Text, UserTurn
@@ -336,6 +338,42 @@ async def test_one_that_is_unfit_is_replaced_before_anybody_asks(
         assert starter.processes[0].ended
 
 
+@unfit
+async def test_one_that_gets_unfit_as_its_request_leaves_is_nobodys(
+    becomes: Callable[[WaitingProcess], None], autojump_clock: trio.testing.MockClock
+) -> None:
+    starter, left, next_one = FakeStarter(), Request(), Request()
+
+    def leave() -> None:
+        starter.prepared = lambda: None
+        left.scope.cancel()
+        trio.lowlevel.add_instrument(When(lambda: True, lambda: becomes(starter.processes[0])))
+
+    starter.prepared = leave
+    async with opened(starter, most=1, waiting=0) as pool, asking(pool, left, next_one):
+        [ask, _] = pool._asks
+        await after(5)
+        assert ask.berth is not None
+        assert (left.over, left.process) == (True, None)
+        assert next_one.process is starter.processes[1]
+
+
+async def test_a_fault_in_a_look_is_logged_and_the_next_look_is_taken(
+    caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    starter = FakeStarter()
+    async with opened(starter) as pool:
+        await after(1)
+        [process] = starter.processes
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(WaitingProcess, "fit", property(operator.attrgetter("nothing")))
+            await after(LOOK_INTERVAL)
+        assert "looking at the processes that wait" in caplog.text
+        process.die()
+        await after(LOOK_INTERVAL + 1)
+        assert (pool.ready, starter.alive, len(starter.processes)) == (1, 1, 2)
+
+
 # Starts that fail.
 
 BASH = "claude does not behave as Claude Code: .*not JSON"
@@ -516,6 +554,21 @@ async def test_it_takes_the_room_of_one_that_is_unfit(
         becomes(starter.processes[0])
         async with taken(pool, SPECIAL):
             assert trio.current_time() == 1
+
+
+async def test_a_conversation_of_many_parts_is_looked_at_in_a_thread() -> None:
+    threads: list[int] = []
+
+    def special(conversation: Conversation) -> bool:
+        threads.append(threading.get_ident())
+        return True
+
+    many = Conversation("haiku", (UserTurn((Text("Hi"),) * MANY_PARTS),))
+    async with opened(FakeStarter(special=special)) as pool:
+        for conversation in (CONVERSATION, many):
+            async with taken(pool, conversation):
+                pass
+    assert [thread == threading.get_ident() for thread in threads] == [True, False]
 
 
 async def test_a_special_conversation_waits_for_room(autojump_clock: trio.testing.MockClock) -> None:
