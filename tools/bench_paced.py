@@ -32,6 +32,9 @@ from tools.bench_replayed import SERVER_TIMEOUT, Server, request
 MANY, SECONDS = 500, 20
 """Streams at once, and how many pieces each has."""
 
+RAMP = 5.0
+"""Seconds in which they begin: a hundred a second, or what is timed is how many requests a server takes in at once."""
+
 
 @define
 class Paced:
@@ -113,9 +116,9 @@ def many(server: Server) -> Many:
     delays: list[float] = []
     with ExitStack() as stack:
         began = time.monotonic()
-        until = began + SECONDS + SERVER_TIMEOUT
+        until = began + RAMP + SECONDS + SERVER_TIMEOUT
         for number in range(MANY):
-            time.sleep(max(0.0, began + number / MANY - time.monotonic()))
+            time.sleep(max(0.0, began + number * RAMP / MANY - time.monotonic()))
             one = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
             one.sendall(body)
             one.setblocking(False)  # noqa: FBT003 - the socket's own name for it
