@@ -38,12 +38,15 @@ def test_the_newest_version_is_newest_by_its_numbers(tmp_path: Path) -> None:
 
 def save(directory: Path, name: str, said: str, at: int, delay: int) -> None:
     retry = {"type": "system", "subtype": "api_retry", "retry_delay_ms": delay}
-    entries = (Read(at, {"type": "result", "result": said}), Read(at, retry), Ended(at, Exit(0)))
+    heard = Read(at, {"type": "control_response", "response": {"subtype": "success", "request_id": "seal"}})
+    lines = [Read(at, {"type": "result", "result": said}), Read(at, retry)]
+    lines.insert(at, heard)
+    entries = (*lines, Ended(at, Exit(0)))
     directory.mkdir(exist_ok=True)
     (directory / f"{name}.ndjson").write_bytes(encode(Transcript(Header("2.1.330", ("claude",), (), {}), entries)))
 
 
-def test_a_recording_changed_if_anything_but_its_times_did(tmp_path: Path) -> None:
+def test_a_recording_changed_if_anything_but_its_times_did_and_when_a_frame_was_read(tmp_path: Path) -> None:
     before, after = tmp_path / "before", tmp_path / "after"
     for directory, said, at in ((before, "old", 1), (after, "new", 2)):
         save(directory, "same", "same", at, delay=at)

@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,8 @@ import trio
 from attrs import define, evolve, field
 
 from cca.backends.discovery import find_claude
-from cca.backends.live import LiveBackend, LiveProcess, open_live
+from cca.backends.live import LiveBackend, open_live
+from cca.backends.process import LiveProcess
 from cca.backends.record import Recorder, write_atomically
 from cca.backends.replay import version_order
 from cca.backends.telltales import Identity
@@ -34,6 +35,7 @@ from cca.message import Message
 from cca.model import Conversation, Event, Failed, Finished, TextDelta, Told
 from cca.scripted import open_scripted_model
 from cca.staying import Room, Staying
+from cca.talk import Talk
 from tools.cases import CASES, Case
 from tools.cases.case import followed
 
@@ -85,23 +87,37 @@ async def _scripted(environ: Mapping[str, str], stack: AsyncExitStack) -> dict[s
 
 async def _answer(case: Case, recorder: Recorder, backend: KillableBackend) -> Event:
     staying = Staying(recorder, Room(most=1 if case.steps else 0, patience=WHOLE_ANSWER), now=lambda: RECORDED_AT)
+    talks: list[Talk] = []
+
+    async def answer(conversation: Conversation) -> tuple[Event, Message]:
+        return await _held(case, _noted(staying.talk("", conversation), talks), backend)
+
     conversation = case.conversation
     async with staying.opened():
-        last, message = await _held(case, staying, conversation, backend)
-        for results in case.steps:
-            conversation = followed(conversation, message, results)
-            last, message = await _held(case, staying, conversation, backend)
+        last, message = await answer(conversation)
+        for step in case.steps:
+            conversation = followed(conversation, message, step)
+            last, message = await answer(conversation)
+        while talks[-1].stays and talks[-1].dialogue.ending:  # noqa: ASYNC110 - whoever lets it stay hears its turn out
+            await trio.sleep(0.01)
+        # What is killed with the room is not kept.
+        staying.spare()
     return last
 
 
-async def _held(
-    case: Case, staying: Staying, conversation: Conversation, backend: KillableBackend
-) -> tuple[Event, Message]:
+@asynccontextmanager
+async def _noted(talk: AbstractAsyncContextManager[Talk], talks: list[Talk]) -> AsyncIterator[Talk]:
+    async with talk as opened:
+        talks.append(opened)
+        yield opened
+
+
+async def _held(case: Case, talk: AbstractAsyncContextManager[Talk], backend: KillableBackend) -> tuple[Event, Message]:
     deadlines = Deadlines(first_event=case.deadline, silence=case.deadline, answer=WHOLE_ANSWER)
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     message, last = Message(), None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(converse, staying.talk("", conversation), deadlines, sender)
+        nursery.start_soon(converse, talk, deadlines, sender)
         async for told in events:
             last = told.event
             message.take(last)
@@ -137,8 +153,12 @@ def _told(event: Event) -> str:
 
 
 def timeless(transcript: Transcript) -> Transcript:
-    """Return a recording without its times: what is compared. Claude Code draws the delay of a retry at random."""
-    return evolve(transcript, entries=tuple(_timeless(entry) for entry in transcript.entries))
+    """Return a recording without its times: what is compared. Claude Code draws the delay of a retry at random.
+
+    It says that it has read a frame when it has, between any two lines.
+    """
+    entries = (_timeless(entry) for entry in transcript.entries if not _only_acknowledges(entry))
+    return evolve(transcript, entries=tuple(entries))
 
 
 def _timeless(entry: Entry) -> Entry:
@@ -147,6 +167,14 @@ def _timeless(entry: Entry) -> Entry:
             return Read(0, {**line, "retry_delay_ms": 0})
         case _:
             return evolve(entry, at=0)
+
+
+def _only_acknowledges(entry: Entry) -> bool:
+    match entry:
+        case Read(_, {"type": "control_response", "response": {"subtype": "success"} as response}):
+            return "response" not in response
+        case _:
+            return False
 
 
 def changed(before: Path, after: Path) -> Iterator[str]:

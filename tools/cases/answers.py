@@ -48,6 +48,13 @@ ANSWERS = (
         account=True,
     ),
     Case(
+        "conversation_that_stays",
+        "The process stays after an answer that ended by itself, and is told nothing but what is said next.",
+        Conversation(MODEL, (user("My name is Ada."),), ("Be brief.",)),
+        account=True,
+        steps=("Who am I?", "Reply with exactly: You are Ada."),
+    ),
+    Case(
         "long_history",
         "A long history is told by a file: what is written is the turn that calls tools, and their results.",
         Conversation(

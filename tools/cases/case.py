@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
@@ -11,14 +12,17 @@ from cca.model import AssistantTurn, Conversation, Document, Image, Json, Text, 
 MODEL = "haiku"
 
 
+Step: TypeAlias = str | tuple[str, ...]
+
+
 @frozen
 class Case:
     """A conversation to record. ``account`` says that it makes sense with the real model, too.
 
     ``retries`` are Claude Code's own; ``deadline`` is in seconds, for the first event and for silence; ``killed`` kills
     the process at its first piece of text; without ``login``, Claude Code finds no credentials. ``steps`` follow in the
-    process that waits for them: each has the results of the calls of the answer before. With ``from_file`` the history
-    is told by a file.
+    process that waits for them: each is what the user says next, or the results of the calls of the answer before. With
+    ``from_file`` the history is told by a file.
     """
 
     name: str
@@ -29,16 +33,20 @@ class Case:
     deadline: float = 60.0
     killed: bool = False
     login: bool = True
-    steps: tuple[tuple[str, ...], ...] = ()
+    steps: tuple[Step, ...] = ()
     from_file: bool = False
 
 
-def followed(conversation: Conversation, message: Message, results: tuple[str, ...]) -> Conversation:
-    """Return a conversation that goes on with an answer, and the results of its calls."""
+def followed(conversation: Conversation, message: Message, step: Step) -> Conversation:
+    """Return a conversation that goes on with an answer, and what follows it."""
     text = (Text(message.said),) if message.said else ()
     calls = tuple(ToolUse(call.id, call.name, json.loads(call.arguments or "{}")) for call in message.calls)
-    told = tuple(ToolResult(call.id, (Text(result),)) for call, result in zip(calls, results, strict=True))
-    return evolve(conversation, turns=(*conversation.turns, AssistantTurn((*text, *calls)), UserTurn(told)))
+    turn = user(step) if isinstance(step, str) else _results(calls, step)
+    return evolve(conversation, turns=(*conversation.turns, AssistantTurn((*text, *calls)), turn))
+
+
+def _results(calls: tuple[ToolUse, ...], results: tuple[str, ...]) -> UserTurn:
+    return UserTurn(tuple(ToolResult(call.id, (Text(result),)) for call, result in zip(calls, results, strict=True)))
 
 
 def user(*texts: str) -> UserTurn:

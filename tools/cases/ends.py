@@ -8,9 +8,22 @@ from tools.cases.case import MODEL, Case, ask, user
 STOPS = (
     Case(
         "max_tokens",
-        "The limit ends the answer; Claude Code would go on by itself, and is killed.",
+        "A near limit ends the answer, and a budget of nothing the process.",
         Conversation(MODEL, (user("Count from 1 to 50."),), sampling=Sampling(max_tokens=5)),
         account=True,
+    ),
+    Case(
+        "max_tokens_sealed",
+        "A limit ends the answer; Claude Code would go on by itself, is told to ask nothing, and is killed.",
+        Conversation(MODEL, (user("Count from 1 to 99."),), sampling=Sampling(max_tokens=50)),
+        account=True,
+    ),
+    Case(
+        "max_tokens_not_reached",
+        "The process stays after an answer within its limit, told its settings again; the next reaches it.",
+        Conversation(MODEL, (user("Count from 1 to 9."),), sampling=Sampling(max_tokens=50)),
+        account=True,
+        steps=("Count from 1 to 99.",),
     ),
     Case(
         "stop_sequence",
