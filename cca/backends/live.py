@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE
 
@@ -29,6 +30,9 @@ from cca.errors import Unavailable
 from cca.model import Conversation, ModelEntry
 
 log = logging.getLogger(__name__)
+
+REMOVE_TIMEOUT = 4.0
+"""Seconds for a process's directories to be removed; what is left of them goes with the server's."""
 
 HISTORY = "history.jsonl"
 
@@ -120,7 +124,7 @@ class LiveBackend:
     @asynccontextmanager
     async def start(self, conversation: Conversation | None = None) -> AsyncIterator["LiveProcess"]:
         """Own a fresh process, its process group and its directories."""
-        with self._directories() as directories:
+        async with self._directories() as directories:
             launch = self.launcher(directories)
             if conversation is not None:
                 launch = await self._for(conversation, launch)
@@ -151,8 +155,8 @@ class LiveBackend:
         written = await trio.to_thread.run_sync(_write_history, path, conversation, self.file_from)
         return from_file(launch, str(path)) if written else launch
 
-    @contextmanager
-    def _directories(self) -> Iterator[Directories]:
+    @asynccontextmanager
+    async def _directories(self) -> AsyncIterator[Directories]:
         self._started += 1
         own = self.directory / str(self._started)
         places = [own / name for name in ("work", "tmp", "config")]
@@ -166,7 +170,9 @@ class LiveBackend:
                 raise Unavailable(f"cca cannot make a directory under {self.directory}: {error.strerror}") from error
             yield Directories(*map(str, places))
         finally:
-            shutil.rmtree(own, ignore_errors=True)
+            # A busy disk takes 40 ms for it, which is not everybody's.
+            with trio.move_on_after(REMOVE_TIMEOUT, shield=True):
+                await trio.to_thread.run_sync(partial(shutil.rmtree, own, ignore_errors=True), abandon_on_cancel=True)
 
 
 @asynccontextmanager

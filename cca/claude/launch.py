@@ -6,7 +6,8 @@ stays with the server: the model could ask for it.
 
 import re
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
@@ -170,11 +171,18 @@ def inherited(environ: Mapping[str, str], inherit: tuple[str, ...] = ()) -> dict
     for switch, names in CLOUDS.items():
         if is_on(environ.get(switch)):
             patterns += [switch, *names]
-    env = {name: value for name, value in environ.items() if any(fnmatchcase(name, row) for row in patterns)}
+    seen = _any_of(tuple(patterns))
+    env = {name: value for name, value in environ.items() if seen.match(name)}
     if _host(env.get("ANTHROPIC_BASE_URL", "")) in LOOPBACK:
         for name in ("NO_PROXY", "no_proxy"):
             env[name] = ",".join(filter(None, (env.get(name), *LOOPBACK)))
     return env
+
+
+@cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what matches a name that one of the patterns does, whole. It is asked for at each start of a process."""
+    return re.compile("|".join(map(translate, patterns)))
 
 
 def _host(url: str) -> str | None:
