@@ -76,7 +76,7 @@ def report() -> None:
 
 
 def serve(answer: str = "") -> None:
-    """Speak Claude Code's protocol. An ``answer`` of nothing begins, and never goes on."""
+    """Speak Claude Code's protocol. An ``answer`` of nothing begins, and never goes on; ``{pid}`` in one is its own."""
     while True:
         asked = json.loads(frame())
         if asked["type"] == "control_request":
@@ -86,7 +86,7 @@ def serve(answer: str = "") -> None:
         elif asked.get("shouldQuery") is False:
             say_frame(type="result", is_error=False, num_turns=0)
         elif asked["type"] == "user":
-            answer_with(answer)
+            answer_with(answer.replace("{pid}", str(os.getpid())))
 
 
 def answer_with(text: str) -> None:
@@ -102,6 +102,8 @@ def answer_with(text: str) -> None:
         events.append({"type": "message_delta", "delta": end, "usage": {"output_tokens": 2}})
     for event in events:
         say_frame(type="stream_event", event=event, parent_tool_use_id=None)
+    if text:
+        say_frame(type="result", is_error=False, num_turns=1, result=text)
 
 
 def leave_litter() -> None:
