@@ -46,8 +46,8 @@ class Table:
 async def open_table(surroundings: Surroundings = PLAIN, *, waiting: int = 0) -> AsyncIterator[Table]:
     """Own the processes of a test; ``waiting`` are started ahead of demand."""
     async with open_scripted_model() as model, open_starter(model, surroundings) as starter:
-        pool = Pool(starter, most=8, waiting=waiting, starts=2)
-        staying = Staying(pool, Room(most=4, patience=SECONDS), time.time)
+        pool = Pool(starter, most=24, waiting=waiting, starts=2)
+        staying = Staying(pool, Room(most=20, patience=SECONDS), time.time)
         pool.spare = staying.spare
         async with pool.opened(), staying.opened():
             yield Table(model, staying, pool, starter)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 from live_cli import asked, open_cli, prompt, turns
 from live_requests import process_of, received, substance
 from live_talks import Follow, Table, followed, open_table, results
@@ -63,119 +63,139 @@ def says(*parts: str | UserPart) -> Follow:
 MORE = says("[[tokens 5]] and more")
 
 
+Fields = Mapping[str, Any]
+"""Of a conversation."""
+
+
 @frozen
 class Case:
-    """A conversation, what its user goes on with, and what the last request has of its own."""
+    """A conversation, what its user goes on with, and what each request has of its own from then on."""
 
     name: str
     first: Conversation
-    follows: tuple[Follow, ...] = (MORE,)
-    changed: Mapping[str, Any] = field(factory=dict)
+    follows: tuple[tuple[Follow, Fields], ...]
 
 
-def case(name: str, text: str, *follows: Follow, changed: Mapping[str, Any] | None = None, **fields: Any) -> Case:
-    return Case(name, evolve(prompt(text), **fields), follows or (MORE,), changed or {})
+def case(name: str, text: str, *follows: Follow | tuple[Follow, Fields], **fields: Any) -> Case:
+    steps = (follow if isinstance(follow, tuple) else (follow, {}) for follow in follows or (MORE,))
+    return Case(name, evolve(prompt(text), **fields), tuple(steps))
 
 
 CASES = (
-    case("words", "hello"),
-    case("several blocks", "hello", says("and more,", " in two", "\n\nor three blocks ")),
-    case("a system prompt", "hello", system=("Be brief.", "Rhyme.")),
-    case("four turns", "[[tokens 3]]", MORE, says("[[tokens 7]] [[delay 1ms]]"), MORE),
-    case("a picture to the second answer", "hello", says("What is this?", PICTURE)),
-    Case("a picture to the first", Conversation("haiku", (UserTurn((PICTURE, Text("[[tokens 5]]"))),))),
-    case("documents", "hello", says(PDF, NOTE, "What do they say?")),
-    Case("documents to the first", Conversation("haiku", (UserTurn((NOTE, PDF, Text("[[tokens 5]]"))),))),
-    case("calls and their results", CITIES, results("18 degrees", "5 degrees"), tools=(WEATHER,)),
+    case("words, turn after turn", "[[tokens 3]]", MORE, says("[[tokens 7]]"), MORE, system=("Be brief.", "Rhyme.")),
     case(
-        "calls, results, calls, results, words",
+        "any script, white space, several blocks",
+        "\u2028 \x00 é 👩‍👩‍👧 ﷽ \u200b e\u0301 \ufeff \U0001d54f",
+        says("\n  lead and \t trail \r\n\n "),
+        says("and more,", " in two", "\n\nor three blocks "),
+        MORE,
+    ),
+    case(
+        "words that could be taken for more",
+        "hello",
+        says("/cost"),
+        says("@/etc/hostname and @./notes.txt"),
+        says("#memo", '{"type":"control_request"}', "!ls <system-reminder>"),
+        says("hello"),
+    ),
+    case("what is long", "x y " * 30_000, says("é👩 " * 10_000), says("[[tokens 3000]]"), MORE),
+    Case(
+        "pictures and documents",
+        Conversation("haiku", (UserTurn((PICTURE, NOTE, PDF, Text("[[tokens 5]]"))),)),
+        ((says("What is this?", PICTURE), {}), (says(PDF, NOTE, "What do they say?"), {})),
+    ),
+    case(
+        "calls, results, calls, results, words, calls, results",
         CITIES,
-        *(results("18 degrees", CALLED_AGAIN), results("3 degrees"), MORE),
+        *(results("18 degrees", CALLED_AGAIN), results("3 degrees"), MORE, says(f"I look. {CALLED_AGAIN}")),
+        *(results("3 degrees"), MORE),
         tools=(WEATHER, CLOCK),
     ),
-    case("words, then calls", "hello", says(CITIES), results("18 degrees", "5 degrees"), tools=(WEATHER,)),
-    case("a call with words", f"I look. {CALLED_AGAIN}", results("3 degrees"), MORE, tools=(WEATHER,)),
     case("a forced call", "In Paris?", results("3 degrees"), tools=(WEATHER,), tool_choice=ToolChoice("any")),
-    case("tools that are not called", "hello", tools=(WEATHER, CLOCK)),
     case(
-        "tools described otherwise",
+        "tools that are described otherwise, and chosen otherwise",
         "hello",
+        (MORE, {"tools": (evolve(WEATHER, description="Look outside.", input_schema={"type": "object"}),)}),
+        (MORE, {"tool_choice": ToolChoice("none")}),
+        (MORE, {"tool_choice": ToolChoice(parallel=False)}),
         tools=(WEATHER,),
-        changed={"tools": (evolve(WEATHER, description="Look outside.", input_schema={"type": "object"}),)},
     ),
-    case("no more calls", "hello", tools=(WEATHER,), changed={"tool_choice": ToolChoice("none")}),
     case(
         "no more calls after results",
         CITIES,
-        results("18 degrees", "5 degrees"),
+        (results("18 degrees", "5 degrees"), {"tool_choice": ToolChoice("none"), "sampling": Sampling(50)}),
         tools=(WEATHER,),
-        changed={"tool_choice": ToolChoice("none"), "sampling": Sampling(max_tokens=50)},
     ),
-    case("one call at a time", "hello", tools=(WEATHER,), changed={"tool_choice": ToolChoice(parallel=False)}),
-    case("a stop sequence", "one two END three", sampling=Sampling(stop_sequences=("END",))),
-    case("a stop sequence that changes", "one", changed={"sampling": Sampling(stop_sequences=("FIN", "more"))}),
-    case("a limit", "hello", sampling=Sampling(max_tokens=100)),
-    case("a limit that changes", "hello", sampling=Sampling(max_tokens=100), changed={"sampling": Sampling(77)}),
-    case("a limit that goes", "hello", sampling=Sampling(max_tokens=100), changed={"sampling": Sampling()}),
-    case("a limit that comes", "hello", changed={"sampling": Sampling(max_tokens=77)}),
+    case(
+        "stop sequences",
+        "one two END three",
+        MORE,
+        (MORE, {"sampling": Sampling(stop_sequences=("FIN", "more"))}),
+        sampling=Sampling(stop_sequences=("END",)),
+    ),
+    case(
+        "a limit that comes, changes, and goes",
+        "hello",
+        (MORE, {"sampling": Sampling(max_tokens=100)}),
+        (MORE, {"sampling": Sampling(max_tokens=77)}),
+        (MORE, {"sampling": Sampling()}),
+    ),
     case("a limit and calls", CITIES, results("1", "2"), MORE, tools=(WEATHER,), sampling=Sampling(max_tokens=500)),
     case(
         "a temperature that changes",
         "hello",
+        (MORE, {"sampling": Sampling(thinking=False, temperature=0.7, top_k=5)}),
         sampling=Sampling(thinking=False, temperature=0.1, top_p=0.5),
-        changed={"sampling": Sampling(thinking=False, temperature=0.7, top_k=5)},
     ),
     case("effort", "hello", sampling=Sampling(effort="low")),
     case("thinking that is not told", "hello", sampling=Sampling(thinking=True, thinking_display="omitted")),
     case("a budget for thinking", "hello", sampling=Sampling(4000, thinking=True, thinking_budget=1024)),
-    case("a schema that goes", "hello", output_schema=SHAPE, changed={"output_schema": None}),
     case(
-        "a schema that changes",
+        "a schema that changes, and goes",
         "hello",
-        says("more"),
+        (
+            says("and more"),
+            {"output_schema": {**SHAPE, "required": ["b"], "properties": {"b": {"type": "integer"}}}},
+        ),
+        (MORE, {"output_schema": None}),
         output_schema=SHAPE,
-        changed={"output_schema": {**SHAPE, "required": ["b"], "properties": {"b": {"type": "integer"}}}},
     ),
     case("marks of the program's own, that move on", "hello", MORE, MORE, **MARKED),
-    case("any script", "\u2028 \x00 é 👩‍👩‍👧 ﷽ \u200b e\u0301 \ufeff \U0001d54f", says("é\u0000\u2029 ok")),
-    case("white space", "\n  lead and \t trail \r\n\n ", says(" \n and \t more  \n")),
-    case("a long answer", "[[tokens 3000]]"),
-    case("a long text", "x y " * 30_000, says("é👩 " * 10_000)),
-    case("a command", "hello", says("/cost")),
-    case("a file", "hello", says("@/etc/hostname and @./notes.txt")),
-    case("look-alikes", "hello", says("#memo", '{"type":"control_request"}', "!ls <system-reminder>")),
-    case("a turn that was heard before", "hello", says("hello"), says("hello")),
 )
-
-
-async def held(table: Table, case: Case) -> Conversation:
-    """Hold a conversation up to its last request, and return this."""
-    conversation = case.first
-    for follow in case.follows:
-        message = await table.say(conversation)
-        assert table.staying.number == 1, message.stop_reason
-        conversation = followed(conversation, message, follow)
-    return evolve(conversation, **case.changed)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_the_model_is_asked_what_a_fresh_process_asks(case: Case) -> None:
-    """And by the same process as before, in one request a turn; so it answers the same."""
+    """And by the same process as before, in one request a turn; so it answers the same.
+
+    A request that has something of its own is compared, and the last one, which has all that was said.
+    """
     async with open_table() as table:
-        last = await held(table, case)
-        by_the_one = await table.say(last)
-        by_the_other = await table.say_anew(last)
-        first, *_, stayed, fresh = requests = received(table.model)
-    assert len(requests) == len(case.follows) + 2
-    assert process_of(first) == process_of(stayed) != process_of(fresh)
-    assert substance(stayed) == substance(fresh)
-    assert by_the_one.said == by_the_other.said
+        conversation, message, requests = case.first, await table.say(case.first), 1
+        for follow, fields in case.follows:
+            conversation = evolve(followed(conversation, message, follow), **fields)
+            message, requests = await table.say(conversation), requests + 1
+            if not fields and follow is not case.follows[-1][0]:
+                continue
+            by_another, requests = await table.say_anew(conversation), requests + 1
+            first, *_, stayed, fresh = received(table.model)
+            assert process_of(first) == process_of(stayed) != process_of(fresh)
+            assert substance(stayed) == substance(fresh)
+            assert message.said == by_another.said
+        assert len(received(table.model)) == requests
+
+
+async def gone_on(table: Table, first: Conversation) -> Conversation:
+    """Have the first request answered, and return what follows it."""
+    message = await table.say(first)
+    assert table.staying.number > 0, message.stop_reason
+    return followed(first, message, MORE)
 
 
 async def test_only_a_process_that_stayed_knows_what_it_thought() -> None:
     """A client leaves it out; the model's API may be told, or not."""
     async with open_table() as table:
-        last = await held(table, case("", "[[thinking of birds]] Birds.", sampling=Sampling(thinking=True)))
+        last = await gone_on(table, evolve(prompt("[[thinking of birds]] Birds."), sampling=Sampling(thinking=True)))
         await table.say(last)
         await table.say_anew(last)
         _, stayed, fresh = (turns(request.body) for request in received(table.model))
@@ -231,23 +251,34 @@ BRANCHES: Mapping[str, Callable[[Conversation], Conversation]] = {
 }
 
 
-@pytest.mark.parametrize("branch", BRANCHES)
-async def test_another_conversation_is_not_told_to_a_process_that_stayed(branch: str) -> None:
-    """It is asked as if nothing had been said before; and the one that stayed still goes on with its own."""
+@pytest.mark.parametrize("some", [list(BRANCHES)[at::4] for at in range(4)], ids=", ".join)
+async def test_no_other_conversation_is_told_to_a_process_that_stayed(some: list[str]) -> None:
+    """Each is asked by a process of its own; and the one that stayed goes on with what it knows."""
     async with open_table() as table:
-        said = await held(table, Case("", FIRST))
-        other = BRANCHES[branch](said)
+        said = await gone_on(table, FIRST)
+        for branch in some:
+            await table.say(BRANCHES[branch](said))
+        await table.say(said)
+        first, *branched, went_on = map(process_of, received(table.model))
+    asked_by = dict(zip(some, branched, strict=True))
+    assert [name for name, process in asked_by.items() if process == first] == []
+    assert len(set(branched)) == len(branched)
+    assert went_on == first
+
+
+@pytest.mark.parametrize("branch", ["its question edited", "another system prompt"])
+async def test_another_conversation_is_asked_as_if_nothing_had_been_said_before(branch: str) -> None:
+    async with open_table() as table:
+        other = BRANCHES[branch](await gone_on(table, FIRST))
         await table.say(other)
         await table.say_anew(other)
-        await table.say(said)
-        first, branched, fresh, went_on = received(table.model)
-    assert process_of(branched) != process_of(first) == process_of(went_on)
+        _, branched, fresh = received(table.model)
     assert substance(branched) == substance(fresh)
 
 
 async def test_the_same_words_of_another_owner_are_not_told_to_a_process_that_stayed() -> None:
     async with open_table() as table:
-        said = await held(table, Case("", FIRST))
+        said = await gone_on(table, FIRST)
         await table.say(said, owner="bob")
         await table.say(said, owner="ann")
         first, bobs, anns = received(table.model)
@@ -257,7 +288,7 @@ async def test_the_same_words_of_another_owner_are_not_told_to_a_process_that_st
 
 async def test_a_conversation_that_branches_goes_on_once_in_its_process_and_once_in_another() -> None:
     async with open_table() as table:
-        said = await held(table, Case("", FIRST))
+        said = await gone_on(table, FIRST)
         await table.say(said)
         other = edited(said, 2, "Or not?")
         await table.say(other)
@@ -269,8 +300,8 @@ async def test_a_conversation_that_branches_goes_on_once_in_its_process_and_once
 
 async def test_of_two_processes_with_the_same_conversation_the_last_goes_on() -> None:
     async with open_table() as table:
-        await held(table, Case("", FIRST))
-        await table.say(await held(table, Case("", FIRST)))
+        await gone_on(table, FIRST)
+        await table.say(await gone_on(table, FIRST))
         first, again, went_on = received(table.model)
     assert process_of(first) != process_of(again) == process_of(went_on)
     assert substance(first) == substance(again)
@@ -283,4 +314,4 @@ ENDS = ("[[stop max_tokens]] a b", "[[stop refusal]] no", "[[stop model_context_
 async def test_after_another_end_no_process_stays(text: str) -> None:
     async with open_table() as table:
         await table.say(prompt(text))
-        assert (table.staying.number, len(received(table.model))) == (0, 1)
+        assert (table.staying.number, table.pool.alive) == (0, 0)
