@@ -103,11 +103,21 @@ def tests(session: nox.Session) -> None:
         session.run(*suite, "tests/web", env=POOLED)
 
 
+WITHOUT_POOL = [f"tests/live/test_serving_{name}.py" for name in ("http", "messages", "model", "sessions", "thoughts")]
+"""What is asked once more of servers that start a process for each answer. The other live tests have no server, say
+themselves what waits and stays in theirs, or ask two servers for the same bytes; twice would tell nothing, and take
+minutes.
+"""
+
+
 @nox.session
 def live(session: nox.Session) -> None:
     """Run the real Claude Code against the scripted model."""
     session.install("-e", ".[claude,test]")
-    session.run("pytest", "-n", "auto", "-m", "live and not clients", *session.posargs)
+    suite = ("pytest", "-n", "auto", "-m", "live and not clients")
+    session.run(*suite, *session.posargs)
+    if not session.posargs:
+        session.run(*suite, *WITHOUT_POOL, env={"CCA_TEST_POOL": "0"})
 
 
 @nox.session
