@@ -103,7 +103,7 @@ def tests(session: nox.Session) -> None:
         session.run(*suite, "tests/web", env=POOLED)
 
 
-WITHOUT_POOL = [f"tests/live/test_serving_{name}.py" for name in ("http", "messages", "model", "sessions", "thoughts")]
+WITHOUT_POOL = [f"tests/live/test_serving_{name}.py" for name in ("http", "messages", "model")]
 """What is asked once more of servers that start a process for each answer. The other live tests have no server, say
 themselves what waits and stays in theirs, or ask two servers for the same bytes; twice would tell nothing, and take
 minutes.
