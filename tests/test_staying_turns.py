@@ -1,14 +1,15 @@
 """Conversations that stay after an answer that ended by itself, until the next turn: with processes in memory."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 import pytest
 import trio
-from attrs import evolve
+from attrs import define, evolve
 
-from cca.backends import Exit
+from cca.backends import Exit, Process
 from cca.claude.lines import LINE_LIMIT
 from cca.errors import CcaError, Unavailable
 from cca.exchange import CHANNEL_SIZE, Answer, answer_on, hold, settled
@@ -25,9 +26,11 @@ from cca.model import (
     Told,
     Tool,
     ToolChoice,
+    ToolResult,
+    ToolUse,
     UserTurn,
 )
-from cca.staying import LOOK_INTERVAL, REST_TIMEOUT, Room, Staying
+from cca.staying import GONE_TIMEOUT, LOOK_INTERVAL, REST_TIMEOUT, Room, Staying
 from fake_backend import (
     END,
     REMEMBERED,
@@ -206,6 +209,44 @@ async def test_it_does_not_stay_after_an_answer(
         assert (backend.alive, room.number) == (0, 0)
 
 
+async def test_one_that_stayed_does_not_stay_again_after_a_limit(autojump_clock: trio.testing.MockClock) -> None:
+    backend = FakeBackend([*YES, RESULT, Answered(2), START, piece("Mo"), stopped("max_tokens"), Hang()])
+    room = staying_with(backend)
+    async with room.opened():
+        await said(room, ASKED)
+        assert (await said(room, FOLLOWING)).stop_reason == "max_tokens"
+        assert (backend.alive, room.number) == (0, 0)
+
+
+@define
+class Dying(FakeBackend):
+    """Its processes take ``seconds`` to be gone."""
+
+    seconds: float = 0
+
+    @asynccontextmanager
+    async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
+        async with FakeBackend.open(self, conversation) as process:
+            try:
+                yield process
+            finally:
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(self.seconds)
+
+
+@pytest.mark.parametrize(("dying", "waited"), [(5, 5), (1000, GONE_TIMEOUT)])
+@pytest.mark.parametrize("leaves", [False, True], ids=["it has its answer", "its client leaves"])
+async def test_a_request_whose_process_does_not_stay_waits_until_it_is_gone_but_not_for_ever(
+    leaves: Any, dying: float, waited: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    ending: list[Action] = [Hang()] if leaves else [stopped("max_tokens"), Hang()]
+    room = staying_with(Dying([START, piece("Ye"), *ending], seconds=dying))
+    async with room.opened():
+        with trio.move_on_after(1 if leaves else 1000):
+            await said(room, ASKED)
+        assert trio.current_time() == waited + leaves
+
+
 @pytest.mark.parametrize("most", [0, 1])
 async def test_none_stays_where_none_may(most: int, autojump_clock: trio.testing.MockClock) -> None:
     backend = FakeBackend(GOES_ON)
@@ -253,6 +294,19 @@ async def test_a_turn_that_does_not_end_is_not_waited_for_long(autojump_clock: t
         assert (await said(room, FOLLOWING)).said == "Anew."
         assert trio.current_time() == REST_TIMEOUT
         assert (len(backend.processes), backend.alive) == (2, 1)
+
+
+async def test_one_whose_turn_does_not_end_is_let_go_though_nobody_comes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    backend = FakeBackend([*YES, Hang()])
+    room = staying_with(backend)
+    async with room.opened():
+        await said(room, ASKED)
+        await trio.sleep(REST_TIMEOUT - 0.1)
+        assert room.number == 1
+        await trio.sleep(0.2)
+        assert await number_of(room, backend) == (0, 0)
 
 
 WRONG = [
@@ -723,6 +777,31 @@ async def test_an_answer_that_is_long_in_being_kept_is_not_waited_for(autojump_c
         await trio.sleep(2 * REST_TIMEOUT)
         assert isinstance(events[-1], Finished)
         assert await number_of(room, backend) == (1, 1)
+
+
+async def test_while_calls_are_being_kept_their_process_is_not_given_to_who_has_the_results(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def slowly() -> None:
+        await trio.sleep(2 * REST_TIMEOUT)
+
+    backend = FakeBackend([START, CALL, stopped("tool_use"), Answered(2), *YES, Hang()])
+    room = staying_with(backend)
+    called = (AssistantTurn((ToolUse("a", "look", {}),)), UserTurn((ToolResult("a", (Text("It is."),)),)))
+    events: list[Event] = []
+
+    async def ask() -> None:
+        events.extend(await events_of(room, ASKED, slowly))
+
+    async with room.opened(), trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked()
+        assert room.number == 1
+        backend.actions = ANEW
+        assert (await said(room, evolve(ASKED, turns=(*ASKED.turns, *called)))).said == "Anew."
+        assert trio.current_time() == REST_TIMEOUT
+        await trio.sleep(2 * REST_TIMEOUT)
+        assert isinstance(events[-1], Finished)
 
 
 async def test_one_whose_answer_is_being_kept_makes_room_and_the_answer_is_whole(

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -29,6 +29,12 @@ NO_LOGIN = {"ANTHROPIC_API_KEY": "k"}
 def looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (pool_module, staying_module):
         monkeypatch.setattr(module, "LOOK_INTERVAL", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_at_fault(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert caplog.get_records("call") == []
 
 
 @pytest.fixture
