@@ -290,4 +290,4 @@ def test_at_the_servers_end_none_is_left(number: signal.Signals) -> None:
     with serving(CCA_WAITING="2", CCA_STAYING="1") as server:
         started = busy(server)
         assert server.stop(number) == (0 if number == signal.SIGTERM else -number)
-        assert within(2.0, lambda: not alive(started) and not list(server.temporary.iterdir()))
+        assert within(5.0, lambda: not alive(started) and not list(server.temporary.iterdir()))

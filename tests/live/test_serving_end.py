@@ -19,6 +19,9 @@ TALKING = "[[silent after 2]] one two three"
 
 MANY = 20
 
+SOON = 5.0
+"""Seconds for what takes a tenth of one on an idle machine, and two where twenty processes more are killed."""
+
 
 @contextmanager
 def talking(server: Server) -> Iterator[http.client.HTTPResponse]:
@@ -67,11 +70,11 @@ def test_a_second_signal_ends_it_at_once() -> None:
         server.process.send_signal(signal.SIGTERM)
         assert not within(0.3, lambda: server.process.poll() is not None)
         server.process.send_signal(signal.SIGTERM)
-        assert within(1.0, lambda: server.process.poll() is not None)
-        assert within(1.0, lambda: is_gone(server, started))
+        assert within(SOON, lambda: server.process.poll() is not None)
+        assert within(SOON, lambda: is_gone(server, started))
 
 
-def test_sigkill_with_twenty_children_leaves_none_after_a_second() -> None:
+def test_sigkill_with_twenty_children_leaves_none() -> None:
     with serving(CCA_PROCESSES=str(MANY)) as server, ExitStack() as connections:
         clients = [connections.enter_context(closing(server.connect())) for _ in range(MANY)]
         for client in clients:
@@ -80,7 +83,7 @@ def test_sigkill_with_twenty_children_leaves_none_after_a_second() -> None:
         started = children(server.process.pid)
         assert len(started) == MANY + 1
         os.kill(server.process.pid, signal.SIGKILL)
-        assert within(1.0, lambda: is_gone(server, started))
+        assert within(SOON, lambda: is_gone(server, started))
 
 
 def test_hypercorn_runs_the_application_and_leaves_no_child() -> None:
@@ -99,7 +102,7 @@ def test_hypercorn_runs_the_application_and_leaves_no_child() -> None:
             started = children(server.process.pid)
             assert len(started) >= 2
             server.stop(signal.SIGTERM)
-        assert within(1.0, lambda: is_gone(server, started))
+        assert within(SOON, lambda: is_gone(server, started))
 
 
 def answers(port: int) -> bool:
