@@ -26,9 +26,9 @@ from cca.keys import Key
 from cca.markdown import markdown
 from cca.message import Message
 from cca.model import Conversation, Text, Told, UserTurn
-from cca.talk import fresh
 from cca.store.database import open_database
 from cca.store.sessions import TITLE_LIMIT, Name, find
+from cca.talk import fresh
 from command_harness import ANN, BOB, NOW, Desk, in_shell
 
 Captured = pytest.CaptureFixture[str]
