@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cca.backends import Exit
-from cca.backends.transcript import Ended, Header, Read, Transcript, encode
+from cca.backends.transcript import Ended, Entry, Header, Read, Transcript, encode
 from tools.cases import CASES
 from tools.record import changed, main, newest, write_index
 
@@ -39,7 +39,7 @@ def test_the_newest_version_is_newest_by_its_numbers(tmp_path: Path) -> None:
 def save(directory: Path, name: str, said: str, at: int, delay: int) -> None:
     retry = {"type": "system", "subtype": "api_retry", "retry_delay_ms": delay}
     heard = Read(at, {"type": "control_response", "response": {"subtype": "success", "request_id": "seal"}})
-    lines = [Read(at, {"type": "result", "result": said}), Read(at, retry)]
+    lines: list[Entry] = [Read(at, {"type": "result", "result": said}), Read(at, retry)]
     lines.insert(at, heard)
     entries = (*lines, Ended(at, Exit(0)))
     directory.mkdir(exist_ok=True)
