@@ -180,12 +180,17 @@ async def test_loops_ask_again_until_their_time_is_over_and_what_they_then_ask_c
         assert (loads[name].answers, loads[name].rate, loads[name].refused) == (64, 4.0, 0)
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [NotAnswered("not now"), ConnectionRefusedError(), trio.BrokenResourceError()],
+    ids=["says no", "is not there", "hangs up"],
+)
 async def test_who_refuses_is_asked_again_after_a_while_and_has_no_times(
-    autojump_clock: trio.testing.MockClock,
+    refusal: Exception, autojump_clock: trio.testing.MockClock
 ) -> None:
     async def refuse() -> Times:
         await trio.lowlevel.checkpoint()
-        raise NotAnswered("not now")
+        raise refusal
 
     loads = await compare_loads([Contender("who", refuse)], 2, 1.0)
     load = loads["who"]
@@ -217,10 +222,12 @@ def load(name: str, refused: int) -> Load:
     return Load(8, spread(name, "8 at once", [Times(1.0, 2.0)] * 10), 2.5, refused, None, Taken(50, 800, 8))
 
 
-def test_a_run_in_which_cca_refused_is_a_fault_and_says_so() -> None:
+def test_a_run_in_which_a_refusal_makes_a_ratio_wrong_is_a_fault_and_says_so() -> None:
     report = filled()
     report.loads[8] = {CCA: load(CCA, 3), "peer & co": load("peer & co", 4)}
     assert list(report.faults()) == ["cca refused 3 requests of 8 at once: what it printed says why."]
+    report.loads[8] = {CCA: load(CCA, 0), BARE_COLD: load(BARE_COLD, 2)}
+    assert list(report.faults()) == [f"{BARE_COLD} refused 2 requests of 8 at once: what it printed says why."]
     report.loads[8] = {CCA: load(CCA, 0), "peer & co": load("peer & co", 4)}
     assert not list(report.faults())
     [row] = [line for line in report.text().splitlines() if line.startswith("peer & co  ")]

@@ -79,7 +79,7 @@ class Tally:
             with trio.move_on_after(ASK_TIMEOUT) as patience:
                 try:
                     self.times.append(await self.contender.ask())
-                except (NotAnswered, OSError):
+                except (NotAnswered, OSError, trio.BrokenResourceError):
                     self.refused += 1
                     await trio.sleep(AFTER_REFUSAL)
             self.refused += patience.cancelled_caught

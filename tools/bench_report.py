@@ -116,8 +116,9 @@ class Report:
     def faults(self) -> Iterator[str]:
         """Yield what makes the figures worth nothing."""
         for at_once, loads in self.loads.items():
-            if CCA in loads and loads[CCA].refused:
-                yield f"cca refused {loads[CCA].refused} requests of {at_once} at once: what it printed says why."
+            for name in (CCA, BARE_COLD):
+                if name in loads and loads[name].refused:
+                    yield f"{name} refused {loads[name].refused} requests of {at_once} at once: what it printed says why."
 
     def _machine(self) -> Iterator[str]:
         cores = os.cpu_count() or 1

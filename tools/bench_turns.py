@@ -168,7 +168,7 @@ class Rounds:
     async def _tried(self, turns: Turns, asked: Asked, what: str, make: Callable[[], Json]) -> Answered | None:
         try:
             return await asked.ask(make())
-        except NotAnswered as why:
+        except (NotAnswered, OSError, trio.BrokenResourceError) as why:
             if asked.subject.name in self.must:
                 raise
             turns.missing[asked.subject.name, what] = str(why)
