@@ -117,8 +117,9 @@ class Report:
         """Yield what makes the figures worth nothing."""
         for at_once, loads in self.loads.items():
             for name in (CCA, BARE_COLD):
-                if name in loads and loads[name].refused:
-                    yield f"{name} refused {loads[name].refused} requests of {at_once} at once: what it printed says why."
+                refused = loads[name].refused if name in loads else 0
+                if refused:
+                    yield f"{name} refused {refused} requests of {at_once} at once: what it printed says why."
 
     def _machine(self) -> Iterator[str]:
         cores = os.cpu_count() or 1
