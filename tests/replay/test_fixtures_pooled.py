@@ -135,6 +135,7 @@ async def test_a_conversation_that_stays_goes_on_the_same_in_a_process_that_wait
     [recording] = (each for each in RECORDINGS.values() if each.name.endswith(f"/{name}"))
     async with staying_in_a_pool(recording) as (staying, starter):
         pooled = await followed_in(staying, recording, LOOPS[name])
+        await trio.sleep(1)
         assert starter.started == 2, "the one that answered all, and the one that waits in its place"
     alone = Staying(ReplayBackend((recording,), "2.1.330", ()), Room(most=1, patience=60), lambda: 0.0)
     async with alone.opened():

@@ -115,6 +115,7 @@ async def test_an_answer_of_a_session_that_cannot_be_written_has_failed(
         await goes_on(server, database)
         # What was used is kept with the next one, whatever became of its text.
         await server.ask(asked("Another", session=False))
+        await wait_all_tasks_blocked()
         assert kept(database.path).exchanges == 5
 
 
