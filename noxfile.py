@@ -82,6 +82,19 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
+SERVED = (
+    "tests/web",
+    "tests/replay",
+    "tests/backends",
+    "tests/store",
+    "tests/test_staying.py",
+    "tests/test_service.py",
+)
+"""What the newest Python runs: whatever stands on a library that is another one there, and by it all that is served.
+The whole, twice, takes CI past its time.
+"""
+
+
 @nox.session(python=OLDEST_AND_NEWEST)
 def tests(session: nox.Session) -> None:
     """Run the offline suite: no network, no Claude.
@@ -92,7 +105,7 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     suite = ("pytest", "-n", "auto", "-m", "not live and not soak", *session.posargs)
     if session.python != AT_HAND[0]:  # measuring coverage takes as long again, and tells the same
-        session.run(*suite, env=POOLED)
+        session.run(*suite, *SERVED, env=POOLED)
         return
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", *suite)
@@ -114,7 +127,7 @@ minutes.
 def live(session: nox.Session) -> None:
     """Run the real Claude Code against the scripted model."""
     session.install("-e", ".[claude,test]")
-    suite = ("pytest", "-n", "auto", "-m", "live and not clients")
+    suite = ("pytest", "-n", "auto", "-m", "live and not clients and not soak")
     session.run(*suite, *session.posargs)
     if not session.posargs:
         session.run(*suite, *WITHOUT_POOL, env={"CCA_TEST_POOL": "0"})

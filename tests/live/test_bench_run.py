@@ -10,7 +10,7 @@ from tools.bench import main
 from tools.bench_targets import CCA, CCA_COLD
 from tools.bench_turns import BARE_COLD, BARE_WAITING, BARE_WARM, CONFIGURED, FIRST, FOLLOW_UP, TOOLS
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.soak]
 
 WAYS = {
     *((BARE_COLD, FIRST), (BARE_WAITING, FIRST), (BARE_WAITING, CONFIGURED), (BARE_WARM, FOLLOW_UP)),

@@ -39,7 +39,7 @@ from cca.model import (
 )
 from cca.scripted import open_scripted_model
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.soak]
 
 MODEL = "claude-haiku-5-5"
 OPEN: Json = {"type": "object"}

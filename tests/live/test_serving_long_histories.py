@@ -11,7 +11,7 @@ from live_server import Server, chat, children, serving, within
 from cca.backends.live import LiveBackend
 from cca.model import Json
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.soak]
 
 DEFAULT = 40
 SYSTEM = "Be brief."

@@ -9,7 +9,7 @@ from live_server import Reply, Server, serving
 
 from cca.model import Json
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.soak]
 
 WITHOUT = {"CCA_WAITING": "0", "CCA_STAYING": "0", "CCA_RETRIES": "0"}
 WITH = {"CCA_WAITING": "2", "CCA_STAYING": "8", "CCA_RETRIES": "0"}
