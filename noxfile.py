@@ -127,7 +127,8 @@ minutes.
 def live(session: nox.Session) -> None:
     """Run the real Claude Code against the scripted model."""
     session.install("-e", ".[claude,test]")
-    suite = ("pytest", "-n", "auto", "-m", "live and not clients and not soak")
+    # More than there are cores: a third of their time is waiting.
+    suite = ("pytest", "-n", "3", "-m", "live and not clients and not soak")
     session.run(*suite, *session.posargs)
     if not session.posargs:
         session.run(*suite, *WITHOUT_POOL, env={"CCA_TEST_POOL": "0"})
@@ -140,13 +141,13 @@ def clients(session: nox.Session) -> None:
     session.install("-e", ".[claude,test]", "-r", str(python / "openai-3.txt"))
     # Those that need an older openai, of which aider names each version, have an environment of their own.
     older = Path(session.virtualenv.location).resolve().with_name("clients-openai-2")
-    session.run("python", "-m", "venv", str(older))
+    session.run_install("python", "-m", "venv", str(older))
     locked = ("--quiet", "--no-deps", "--no-compile", "-r", str(python / "openai-2.txt"))
-    session.run(str(older / "bin/pip"), "install", *locked, external=True)
-    session.run("npm", "ci", "--prefix", str(node), "--no-audit", "--no-fund", external=True)
+    session.run_install(str(older / "bin/pip"), "install", *locked, external=True)
+    session.run_install("npm", "ci", "--prefix", str(node), "--no-audit", "--no-fund", external=True)
     where = session.posargs or ("tests/clients", "tests/live")
     # A file's programs and its server stay together; much of their time is waiting.
-    alongside = ("-n", "2", "--dist", "loadfile")
+    alongside = ("-n", "3", "--dist", "loadfile")
     session.run("pytest", *alongside, "-m", "clients", *where, env={"CCA_CLIENTS": str(older)})
 
 
