@@ -127,7 +127,7 @@ minutes.
 def live(session: nox.Session) -> None:
     """Run the real Claude Code against the scripted model."""
     session.install("-e", ".[claude,test]")
-    # More than there are cores: a third of their time is waiting.
+    # More than there are cores: some of their time is waiting.
     suite = ("pytest", "-n", "3", "-m", "live and not clients and not soak")
     session.run(*suite, *session.posargs)
     if not session.posargs:
