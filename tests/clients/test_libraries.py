@@ -221,7 +221,9 @@ def _checks(command: list[str | Path], server: Server, key: str, home: Path) -> 
 
 
 def _checks_alone(command: list[str | Path], key: str, home: Path) -> dict[str, Json]:
-    with serving(CCA_PROCESSES="1", CCA_HEARTBEAT=str(HEARTBEAT)) as server:
+    # None waits, and none stays: whatever is left was left by who has left.
+    alone = {"CCA_PROCESSES": "1", "CCA_WAITING": "0", "CCA_STAYING": "0"}
+    with serving(**alone, CCA_HEARTBEAT=str(HEARTBEAT)) as server:
         before = children(server.process.pid)
         told = _checks(command, server, key, home)
         if not within(SECONDS, lambda: children(server.process.pid) <= before):
