@@ -9,7 +9,7 @@ what is kept                                  before the client is told of the e
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from typing import Protocol, TypeVar
@@ -140,7 +140,7 @@ async def _converse(
     answer: Answer,
     after: AsyncExitStack,
 ) -> None:
-    size = request.size + sum(session.size for session in sessions if session is not None)
+    size = _size(request, sessions)
     choices = await aside(size, _choices, request, sessions, tallies, size)
     principal = request.principal
     with service.limiter.admit(principal.key_id, principal.limits, sum(each.tokens for each in choices)) as grant:
@@ -169,6 +169,11 @@ def _choices(
     for asked in choices:
         check_pairs(asked.conversation.turns, request.ask.results)
     return choices
+
+
+def _size(request: Request, sessions: Iterable[OpenSession | None]) -> int:
+    """Return how many bytes the model is to hear, about."""
+    return request.size + sum(session.size for session in sessions if session is not None)
 
 
 async def _choose(
@@ -215,7 +220,7 @@ async def of_heard(service: Service, request: Request, function: Callable[[Conve
             check_pairs(conversation.turns, request.ask.results)
             return function(conversation)
 
-        return await aside(request.size + (0 if session is None else session.size), of_all)
+        return await aside(_size(request, [session]), of_all)
 
 
 def _continued(request: Request, sent: Conversation, session: OpenSession | None) -> Conversation:

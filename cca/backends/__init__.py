@@ -50,8 +50,8 @@ class Process(Protocol):
         """Bytes that it has for itself, besides what all share; 0 where the system does not say."""
 
 
-class Backend(Protocol):
-    """Where processes come from. ``name`` and ``cli_version`` are for people."""
+class Named(Protocol):
+    """What tells where processes come from. ``name`` and ``cli_version`` are for people."""
 
     @property
     def name(self) -> str: ...
@@ -61,6 +61,10 @@ class Backend(Protocol):
 
     @property
     def models(self) -> tuple[ModelEntry, ...]: ...
+
+
+class Backend(Named, Protocol):
+    """Where processes come from."""
 
     def open(self, conversation: Conversation) -> AbstractAsyncContextManager[Process]:
         """Own a process for ``conversation``. Whatever it started is dead, and its files gone, when this is left.

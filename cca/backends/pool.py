@@ -13,6 +13,7 @@ from typing import Protocol
 import trio
 from attrs import define, field
 
+from cca.backends import Named
 from cca.backends.process import LiveProcess, hear
 from cca.claude import preparation
 from cca.errors import CcaError, InternalError, Unavailable, innermost
@@ -41,17 +42,8 @@ FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 ENDING = "cca is ending: it starts no Claude Code process any more."
 
 
-class Starter(Protocol):
+class Starter(Named, Protocol):
     """Starts processes: the live backend."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def cli_version(self) -> str: ...
-
-    @property
-    def models(self) -> tuple[ModelEntry, ...]: ...
 
     def is_special(self, conversation: Conversation) -> bool: ...
 

@@ -13,7 +13,7 @@ import orjson
 import trio
 from attrs import define, field
 
-from cca.backends import Exit, Process
+from cca.backends import Exit, Named, Process
 from cca.backends.process import LiveProcess
 from cca.backends.redaction import Redactor, header_of
 from cca.backends.telltales import Identity, telltales
@@ -34,17 +34,8 @@ def digest_name(request: Json) -> str:
     return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
-class Live(Protocol):
+class Live(Named, Protocol):
     """A backend of live processes: how each was launched is in its recording."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def cli_version(self) -> str: ...
-
-    @property
-    def models(self) -> tuple[ModelEntry, ...]: ...
 
     def open(self, conversation: Conversation) -> AbstractAsyncContextManager[LiveProcess]: ...
 
