@@ -19,8 +19,6 @@ from cca.errors import CcaError, Unavailable, innermost
 from cca.service import open_service, process_environ
 from cca.settings import Settings, SettingsError, flag, read_settings, reader, variable
 from cca.version import VERSION
-from cca.web.app import service_app
-from cca.web.serve import run_server
 
 CANNOT_START = 2
 """Exit code when cca cannot do what it was told; the message on stderr says why."""
@@ -86,6 +84,10 @@ def _forget_output() -> None:
 
 
 async def _serve(flags: argparse.Namespace, around: Surroundings) -> None:
+    # The other commands need no web framework, which takes longer to load than they to run.
+    from cca.web.app import service_app  # noqa: PLC0415
+    from cca.web.serve import run_server  # noqa: PLC0415
+
     settings = read_settings(around.environ, vars(flags))
     async with open_service(settings, around.environ) as service:
         await run_server(service_app(service), settings, _announce)

@@ -30,7 +30,6 @@ from cca.keyring import Keyring
 from cca.limits.gate import Gate
 from cca.limits.limiter import Limiter
 from cca.prices import Prices, prices_of
-from cca.scripted import open_scripted_model
 from cca.sessions import SWEEP_INTERVAL, Sessions
 from cca.settings import Settings
 from cca.staying import Room, Staying
@@ -213,6 +212,8 @@ async def _open_backend(
         return await open_replay(settings.replay)
     program = await trio.to_thread.run_sync(find_claude, settings.claude, environ)
     if settings.offline:
+        from cca.scripted import open_scripted_model  # noqa: PLC0415 - a server of its own, which nothing else needs
+
         model = await stack.enter_async_context(open_scripted_model())
         environ = offline_environ(environ, model.base_url)
     launcher: Launcher = partial(launch, program, environ, retries=settings.retries, inherit=settings.inherit)

@@ -131,6 +131,7 @@ LARGE = 20_000_000
 """Characters: as much as a request may have."""
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("content", "seconds"),
     [
@@ -150,6 +151,7 @@ def test_as_many_pictures_as_a_request_has_are_looked_at_in_time(content: bytes,
     assert time.process_time() - began < seconds
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("piece", [b"/Type", b"/Type ", b"/Type/Page", b"/Type" + b" " * 20, b"/Type/Pages"])
 def test_the_pages_of_a_large_pdf_are_counted_in_time(piece: bytes) -> None:
     data = encoded(b"%PDF-" + piece * (LARGE * 3 // 4 // len(piece)))

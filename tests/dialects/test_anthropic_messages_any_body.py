@@ -138,6 +138,7 @@ def filled(before: bytes, item: bytes, after: bytes) -> bytes:
     return before + item * ((SIZE - len(before) - len(after)) // len(item)) + after
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "body",
     [
@@ -174,6 +175,7 @@ def test_a_large_body_is_refused_in_time(body: bytes) -> None:
     assert time.process_time() - began < SECONDS
 
 
+@pytest.mark.soak
 def test_a_large_body_is_taken_in_in_time() -> None:
     rounds = [
         message
@@ -196,6 +198,7 @@ def test_a_large_body_is_taken_in_in_time() -> None:
     assert (len(conversation.turns), len(conversation.system)) == (12_001, 6_000)
 
 
+@pytest.mark.soak
 def test_a_large_picture_is_looked_at_in_time() -> None:
     large = PNG[:24] + "A" * SIZE
     block = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": large}}

@@ -12,6 +12,8 @@ from cca.dialects.pairing import check_pairs
 from cca.errors import BadRequest
 from cca.wire import decode_json
 
+pytestmark = pytest.mark.soak
+
 SIZE = 8_000_000
 SECONDS = 20.0
 """Of the processor's time for each: most take one. Gathering every fault took 15 for half as much."""

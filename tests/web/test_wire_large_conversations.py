@@ -19,6 +19,8 @@ from cca.model import Conversation, Image, UserTurn
 from cca.pictures import MOST_SEGMENTS
 from cca.store.database import open_database
 
+pytestmark = pytest.mark.soak
+
 SEGMENTS = base64.b64encode(b"\xff\xd8" + b"\xff\xe0\0\2" * MOST_SEGMENTS).decode()
 """A picture that takes as long to look at as one of its size can."""
 
