@@ -24,6 +24,7 @@ from cca.store.stored import Answer
 from cca.store.text import OVERHEAD, Place, get
 from cca.store.turns import Row
 from cca.store.usage import piece
+from survival import Survival
 
 WRITER = Path(__file__).with_name("writer.py")
 
@@ -38,7 +39,7 @@ def journal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-def test_what_was_acknowledged_is_there_after_sigkill(rounds: int, tmp_path: Path) -> None:
+def test_what_was_acknowledged_is_there_after_sigkill(rounds: int, survival: Survival, tmp_path: Path) -> None:
     """R-19. Each round kills a program that writes four sessions, at a random moment, and reads what it left."""
     path = tmp_path / "cca.db"
     acknowledged: dict[str, list[str]] = {}
@@ -48,7 +49,9 @@ def test_what_was_acknowledged_is_there_after_sigkill(rounds: int, tmp_path: Pat
             acknowledged.setdefault(session, []).append(text)
         check(path, acknowledged)
     total = sum(map(len, acknowledged.values()))
-    print(f"\n{rounds} rounds of SIGKILL: {total} exchanges acknowledged, all there, none half.")
+    survival(
+        "R-19", "kills of a program that writes", tried=rounds, lost=0, figure=f"{total} turns, all there, none half"
+    )
     assert total >= rounds
 
 
