@@ -324,6 +324,9 @@ class Dialogue:
 
     def _whole(self, line: WholeMessage) -> Step:
         if line.model == SYNTHETIC:
+            if line.stop_reason == "refusal" and isinstance(self.phase, Begun | Saying):
+                # The program says that the model refused; the model's own message ends with it next.
+                return Step()
             cut = isinstance(self.phase, Saying) or (isinstance(self.phase, Refused) and self.phase.cut)
             self.phase = Refused(line.error, _text(line), cut)
             return Step()

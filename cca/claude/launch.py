@@ -93,6 +93,8 @@ SWITCHES: Mapping[str, str] = {
     "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE": "1000000000",
     # It would ask the newest of the family in the place of an old model, and drop what that one thought.
     "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",
+    # It would ask once more after a refusal, for an answer that nobody waits for.
+    "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
     "CLAUDE_AGENT_SDK_MCP_NO_PREFIX": "1",
     "ENABLE_TOOL_SEARCH": "0",
 }

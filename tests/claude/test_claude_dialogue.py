@@ -107,6 +107,8 @@ def failure(events: Sequence[Event]) -> CcaError:
 
 # Answers that come as they should.
 
+REFUSES = whole(said("It is refused."), id="3f9dde3e", model="<synthetic>", reason="refusal")
+
 
 @pytest.mark.parametrize(
     ("lines", "events"),
@@ -119,6 +121,16 @@ def failure(events: Sequence[Event]) -> CcaError:
             [message_start(), message_delta("refusal", details={"type": "refusal"})],
             [started(), evolve(finished("refusal"), details={"type": "refusal"})],
             id="why it refuses",
+        ),
+        pytest.param(
+            [message_start(), text("a"), REFUSES, message_delta("refusal")],
+            [started(), TextDelta("a"), finished("refusal")],
+            id="that it refuses, which the program says, too",
+        ),
+        pytest.param(
+            [message_start(), REFUSES, message_delta("refusal")],
+            [started(), finished("refusal")],
+            id="nothing, and that it refuses",
         ),
         pytest.param(
             [message_start(), block_start("redacted_thinking", data="eA=="), message_delta()],
@@ -307,6 +319,10 @@ def test_after_its_first_piece_a_broken_message_cannot_be_mended(after: Sequence
     events = told([*TO_SAYING, *after])
     assert events[:2] == [started(), TextDelta("a")]
     assert BROKE_OFF in failure(events).message
+
+
+def test_a_refusal_that_the_program_alone_tells_of_is_a_failure() -> None:
+    assert failure(told([REFUSES, refused("It is refused.", None)])).message
 
 
 def test_words_of_the_program_before_the_first_piece_do_not_hinder_a_message_after_them() -> None:

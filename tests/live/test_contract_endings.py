@@ -26,6 +26,7 @@ RACES = [
         ),
     )
     for reason in GOING_ON
+    if reason != "refusal"
 ]
 
 SETTLED = 0.3
@@ -43,7 +44,7 @@ def stream_types(lines: list[Json]) -> list[str]:
     return [kind for at, kind in enumerate(types) if kind != types[at - 1] or at == 0]
 
 
-@pytest.mark.parametrize("reason", ["end_turn", *RACES])
+@pytest.mark.parametrize("reason", ["end_turn", "refusal", *RACES])
 async def test_sigkill_at_the_stop_reason_means_one_request(reason: str) -> None:
     async with open_scripted_model() as model:
 
@@ -61,10 +62,13 @@ async def test_sigkill_at_the_stop_reason_means_one_request(reason: str) -> None
         assert model.open_streams == 0
 
 
+RETRYING_REFUSALS = Surroundings(without=frozenset({"CLAUDE_CODE_DISABLE_REFUSAL_RETRY"}))
+
+
 @pytest.mark.parametrize("reason", GOING_ON)
 async def test_without_it_the_program_asks_again(reason: str) -> None:
     """So the kill above is what keeps the second request from going out."""
-    async with open_scripted_model() as model, open_cli(model) as cli:
+    async with open_scripted_model() as model, open_cli(model, RETRYING_REFUSALS) as cli:
         cli.ask(f"[[stop {reason}]] one two")
         await cli.until(type="result")
         assert len(asked(model)) == 2
@@ -73,7 +77,8 @@ async def test_without_it_the_program_asks_again(reason: str) -> None:
 @pytest.mark.parametrize("reason", ["end_turn", *GOING_ON])
 async def test_without_a_budget_it_ends_by_itself_after_one_message(reason: str) -> None:
     """No kill has to be in time then."""
-    async with open_scripted_model() as model, open_cli(model, Surroundings(arguments=NO_BUDGET)) as cli:
+    surroundings = evolve(RETRYING_REFUSALS, arguments=NO_BUDGET)
+    async with open_scripted_model() as model, open_cli(model, surroundings) as cli:
         cli.ask(f"[[stop {reason}]] one two")
         result = await cli.until(type="result")
         assert (result["subtype"], result["stop_reason"]) == ("error_max_budget_usd", reason)
@@ -104,9 +109,8 @@ async def test_without_a_budget_a_message_that_broke_off_is_not_started_again() 
         assert len(asked(model)) == 1
 
 
-async def test_with_its_retry_of_refusals_off_a_refusal_is_one_request() -> None:
-    off = Surroundings(env={"CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1"})
-    async with open_scripted_model() as model, open_cli(model, off) as cli:
+async def test_a_refusal_is_one_request_however_late_the_kill() -> None:
+    async with open_scripted_model() as model, open_cli(model) as cli:
         cli.ask("[[stop refusal]] one two")
         assert (await cli.until(type="result"))["is_error"]
         assert len(asked(model)) == 1
