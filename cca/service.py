@@ -104,7 +104,7 @@ class Service:
         settings = self.settings
         # A recording is of one answer, and a recorded process has said all that it can say.
         most = 0 if settings.replay or settings.record else _staying(settings)
-        room = Room(most, settings.staying_timeout, settings.staying_memory, _is_memory_short)
+        room = Room(most, settings.staying_timeout, settings.staying_memory, _is_memory_short, self.keyring.ended)
         return Staying(self.backend, room, self.now)
 
     @sessions.default

@@ -13,6 +13,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -58,13 +59,15 @@ LOOK_INTERVAL = 5.0
 class Room:
     """How much may stay: ``most`` processes, the last to have answered, in ``memory`` bytes, for ``patience`` seconds.
 
-    ``short`` is whether the machine has too little memory for any to stay.
+    ``short`` is whether the machine has too little memory for any to stay;
+    ``barred`` has the owners who may ask no more.
     """
 
     most: int
     patience: float
     memory: float = float("inf")
     short: Callable[[], bool] = lambda: False
+    barred: Callable[[], AbstractSet[str]] = frozenset
 
 
 @frozen
@@ -271,8 +274,9 @@ class Staying:
                 log.exception("A fault in cca kept it from looking at the processes that stay.")
 
     def _look(self) -> None:
-        """Let go what has ended, and what there is no memory for."""
-        for place in [place for place, bay in self._bays.items() if not bay.talk.process.fit]:
+        """Let go what has ended, what nobody may come for, and what there is no memory for."""
+        barred = self.room.barred()
+        for place in [place for place, bay in self._bays.items() if place.owner in barred or not bay.talk.process.fit]:
             self._let_go(place)
         if self.room.short():
             # One at a time: what it had is free only when it is gone.

@@ -601,6 +601,18 @@ async def test_one_after_the_other_is_let_go_while_the_machine_is_short_of_memor
         assert [process.ended for process in backend.processes] == [True, True, False]
 
 
+async def test_one_of_an_owner_who_may_ask_no_more_is_let_go(autojump_clock: trio.testing.MockClock) -> None:
+    backend, barred = FakeBackend(GOES_ON), set[str]()
+    room = Staying(backend, Room(most=9, patience=PATIENCE, barred=lambda: barred), lambda: 1e9)
+    async with room.opened():
+        await said(room, asked_by(1), "ann")
+        await said(room, asked_by(2), "bob")
+        barred.add("ann")
+        await trio.sleep(LOOK_INTERVAL)
+        assert await number_of(room, backend) == (1, 1)
+        assert [process.ended for process in backend.processes] == [True, False]
+
+
 async def test_one_whose_program_is_no_more_is_let_go(autojump_clock: trio.testing.MockClock) -> None:
     backend = FakeBackend(GOES_ON)
     room = staying_with(backend)
