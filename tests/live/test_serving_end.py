@@ -6,11 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import pytest
 from live_server import SECONDS, Server, alive, chat, children, running, send, serving, within
+
+from survival import Survival
 
 pytestmark = pytest.mark.live
 
@@ -62,6 +65,39 @@ def test_an_answer_under_way_is_finished_in_the_grace_time() -> None:
         server.process.send_signal(signal.SIGTERM)
         assert response.read().endswith(b"data: [DONE]\n\n")
         assert server.process.wait(SECONDS) == 0
+
+
+SHORT = "[[delay 100ms]] [[tokens 15]]"
+
+
+@pytest.mark.soak
+def test_twenty_answers_under_way_each_end_well_formed(survival: Survival) -> None:
+    """R-07. What ends in the grace time is whole, the rest ends in an error; nobody new is let in."""
+    with serving(CCA_PROCESSES=str(MANY), CCA_GRACE="4") as server, ExitStack() as connections:
+        clients = [connections.enter_context(closing(server.connect())) for _ in range(MANY)]
+        for number, client in enumerate(clients):
+            send(client, "POST", "/v1/chat/completions", chat(SHORT if number % 2 else TALKING, stream=True))
+        responses = [client.getresponse() for client in clients]
+        started = children(server.process.pid)
+        server.process.send_signal(signal.SIGTERM)
+        assert within(SOON, lambda: is_refused(server))
+        began = time.monotonic()
+        ends = [response.read() for response in responses]
+        assert server.process.wait(SECONDS) == 0
+        took = time.monotonic() - began
+        whole = sum(b'"finish_reason":"stop"' in end and end.endswith(b"data: [DONE]\n\n") for end in ends)
+        failed = sum(b'"error":{' in end and b'"finish_reason":"stop"' not in end for end in ends)
+        figure = f"{whole} whole and {failed} with an error, the server gone after {took:.1f} s of 4 s grace"
+        survival("R-07", "answers under way at SIGTERM", tried=MANY, lost=MANY - whole - failed, figure=figure)
+        assert (whole, failed) == (MANY // 2, MANY // 2)
+        assert within(SOON, lambda: is_gone(server, started))
+
+
+def is_refused(server: Server) -> bool:
+    with closing(server.connect()) as connection, suppress(OSError):
+        connection.connect()
+        return False
+    return True
 
 
 def test_a_second_signal_ends_it_at_once() -> None:
