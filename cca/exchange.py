@@ -154,6 +154,8 @@ async def hold(
     with trio.move_on_after(deadlines.answer) as whole:
         async with talk as opened:
             failed = await _relay(opened, deadlines, choice, settle)
+            # A new Claude Code prints more of them: where an answer is odd, that is the first thing to ask.
+            log.debug("Lines of Claude Code's that cca has no use for: %d.", opened.dialogue.ignored_lines)
     if whole.cancelled_caught:
         raise DeadlineExceeded(f"The answer took longer than {deadlines.answer:g} seconds. Ask for less.")
     if failed is not None:

@@ -26,7 +26,7 @@ from cca.model import (
     UserTurn,
 )
 from cca.talk import fresh
-from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed
+from fake_backend import END, REMEMBERED, START, Action, Answered, FakeBackend, Hang, Pause, piece, printed, streamed
 
 QUESTION = UserTurn((Text("Hi"),))
 ONE_TURN = Conversation("haiku", (QUESTION,))
@@ -83,6 +83,23 @@ async def test_lines_may_come_in_pieces_and_together(size: int) -> None:
     content = b"".join(ANSWER)
     chunks = [content[at : at + size] for at in range(0, len(content), size)]
     assert (await live(FakeBackend([*chunks, Hang()]))).events == EVENTS
+
+
+async def test_a_text_is_the_same_wherever_the_pipe_cuts_it() -> None:
+    """R-10: each byte of it, what other programs take for the end of a line or of a text among them."""
+    said = '\u00e9\U0001f600 \u2028\u2029\x85\x00\r\n\ufeff\x7f"\\ \u0000'
+    content = b"".join([START, piece(said), END])
+    for at in range(1, len(content)):
+        lived = await live(FakeBackend([content[:at], content[at:], Hang()]))
+        assert lived.events == [STARTED, TextDelta(said), FINISHED]
+
+
+async def test_lines_that_say_nothing_to_cca_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """R-10."""
+    caplog.set_level(logging.DEBUG, "cca.exchange")
+    unknown = [printed(type="tomorrow"), streamed("tomorrow"), printed(), printed(type=7)]
+    assert (await live(FakeBackend([START, *unknown, piece("a"), piece("b"), END]))).events == EVENTS
+    assert "no use for: 4." in caplog.text
 
 
 async def test_history_is_written_a_batch_for_each_result() -> None:

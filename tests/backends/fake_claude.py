@@ -128,6 +128,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "stay": lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
     "close": lambda: os.close(1),
     "hang": hang,
+    "sleep": time.sleep,
     "pid": lambda: say_frame(pid=os.getpid()),
     "child": lambda: descend(flee=False),
     "daemon": lambda: descend(flee=True),
