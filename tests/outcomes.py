@@ -51,7 +51,7 @@ def events(body: bytes) -> Iterator[Any]:
         if not block.startswith(":"):
             name, _, said = block.rpartition("\n")
             assert said.startswith("data: ")
-            content = DONE if said == f"data: {DONE}" else json.loads(said.removeprefix("data: "))
+            content: Any = DONE if said == f"data: {DONE}" else json.loads(said.removeprefix("data: "))
             assert name == "" or name == f"event: {content['type']}"
             yield content
 

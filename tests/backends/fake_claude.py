@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,27 @@ def report() -> None:
 
 def serve(answer: str = "") -> None:
     """Speak Claude Code's protocol. An ``answer`` of nothing begins, and never goes on; ``{pid}`` in one is its own."""
+    for _ in prompts():
+        answer_with(answer.replace("{pid}", str(os.getpid())))
+
+
+def obey() -> None:
+    """Speak Claude Code's protocol. A prompt that ends with "silent" has no answer, and "endless" is counted up to."""
+    for prompt in prompts():
+        match prompt.split()[-1]:
+            case "silent":
+                hang()
+            case "endless":
+                begin()
+                for number in range(100 * LINGER):
+                    say_piece(f"{number} ")
+                    time.sleep(0.01)
+            case word:
+                answer_with(word)
+
+
+def prompts() -> Iterator[str]:
+    """Yield the text of each turn that is to be answered, and do with all else as Claude Code does."""
     while True:
         asked = json.loads(frame())
         if asked["type"] == "control_request":
@@ -86,23 +107,29 @@ def serve(answer: str = "") -> None:
         elif asked.get("shouldQuery") is False:
             say_frame(type="result", is_error=False, num_turns=0)
         elif asked["type"] == "user":
-            answer_with(answer.replace("{pid}", str(os.getpid())))
+            yield "".join(part.get("text", "") for part in asked["message"]["content"])
+
+
+def begin() -> None:
+    message = {"id": "msg_1", "model": "claude-haiku-5-5", "usage": {"input_tokens": 3, "output_tokens": 1}}
+    say_event(type="message_start", message=message)
+    say_event(type="content_block_start", index=0, content_block={"type": "text", "text": ""})
+
+
+def say_piece(text: str) -> None:
+    say_event(type="content_block_delta", index=0, delta={"type": "text_delta", "text": text})
+
+
+def say_event(**event: Any) -> None:
+    say_frame(type="stream_event", event=event, parent_tool_use_id=None)
 
 
 def answer_with(text: str) -> None:
-    message = {"id": "msg_1", "model": "claude-haiku-5-5", "usage": {"input_tokens": 3, "output_tokens": 1}}
-    delta = {"type": "text_delta", "text": text or "..."}
-    events = [
-        {"type": "message_start", "message": message},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": delta},
-    ]
+    begin()
+    say_piece(text or "...")
     if text:
         end = {"stop_reason": "end_turn", "stop_sequence": None}
-        events.append({"type": "message_delta", "delta": end, "usage": {"output_tokens": 2}})
-    for event in events:
-        say_frame(type="stream_event", event=event, parent_tool_use_id=None)
-    if text:
+        say_event(type="message_delta", delta=end, usage={"output_tokens": 2})
         say_frame(type="result", is_error=False, num_turns=1, result=text)
 
 
@@ -134,6 +161,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "daemon": lambda: descend(flee=True),
     "report": report,
     "serve": serve,
+    "obey": obey,
     "litter": leave_litter,
 }
 

@@ -46,6 +46,7 @@ async def open_backend(directory: Path, launcher: Launcher) -> AsyncIterator[Liv
 @contextmanager
 def unwatched(directory: Path, launcher: Launcher) -> Iterator[LiveBackend]:
     """Own a backend without a reaper, for a test that is not killed: each process starts in half the time."""
+    directory.parent.mkdir(exist_ok=True)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         yield LiveBackend(launcher, Reaper(nowhere), directory, cli_version="2.1.330")
