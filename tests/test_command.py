@@ -20,7 +20,7 @@ from cca.__main__ import CANNOT_START, INTERRUPTED, main
 from cca.version import VERSION
 
 FAKE = Path(__file__).parent / "backends" / "fake_claude.py"
-SECONDS = 20.0
+SECONDS = 60.0
 """For a server to start, or to end, on a machine that does much else."""
 
 CHAT = {"model": "haiku", "messages": [{"role": "user", "content": "hi"}]}

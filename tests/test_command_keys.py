@@ -20,7 +20,7 @@ from cca.keys import id_in
 from command_harness import in_shell
 
 FAKE = Path(__file__).parent / "backends" / "fake_claude.py"
-SECONDS = 20.0
+SECONDS = 60.0
 """For a server to start, on a machine that does much else."""
 
 SOON = 3.0

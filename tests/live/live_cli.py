@@ -22,7 +22,7 @@ from cca.claude.lines import LineFramer
 from cca.model import AssistantTurn, Conversation, Event, Json, Text, TextDelta, UserTurn
 from cca.scripted import ScriptedModel, open_scripted_model
 
-SECONDS = 20.0
+SECONDS = 60.0
 """That anything here may take. Most take one; a cold disk and a busy machine are slower."""
 
 GOING_ON = {"max_tokens": "max_tokens", "refusal": "refusal", "model_context_window_exceeded": "context_window"}

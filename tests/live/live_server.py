@@ -18,7 +18,7 @@ from live_pool import VARIABLES
 
 from cca.model import Json
 
-SECONDS = 20.0
+SECONDS = 60.0
 """For anything to happen that a test waits for."""
 
 OFFLINE = ("-m", "cca", "serve", "--offline", "--port=0")

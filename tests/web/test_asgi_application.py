@@ -17,7 +17,7 @@ from cca.errors import Unavailable
 from cca.service import Service
 from cca.settings import Settings
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 @asynccontextmanager
