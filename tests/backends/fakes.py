@@ -21,7 +21,7 @@ Step: TypeAlias = "tuple[str | int, ...]"
 
 FAKE = Path(__file__).with_name("fake_claude.py")
 CONVERSATION = Conversation("haiku", (UserTurn((Text("hi"),)),))
-SECONDS = 60.0
+SECONDS = 20.0
 """For what takes some milliseconds: a test that waits so long has failed."""
 
 
