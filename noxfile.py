@@ -46,6 +46,7 @@ PURE = (
     "cca/keys.py",
     "cca/web/access.py",
     "cca/web/credentials.py",
+    "cca/web/framing.py",
     "cca/web/shapes.py",
     "cca/web/sse.py",
     "cca/web/rate_headers.py",

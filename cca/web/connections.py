@@ -8,7 +8,7 @@ an HTTP version like any other, for ``web.scope`` to refuse.
 import logging
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import h11
 import trio
@@ -17,7 +17,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response
+from hypercorn.protocol.events import Response, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
@@ -25,8 +25,9 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent, HTTPScope, WebsocketScope
 from hypercorn.utils import parse_socket_addr, wrap_app
 
-from cca.errors import BadRequest
+from cca.errors import BadRequest, CcaError, InternalError
 from cca.web.app import CcaApp
+from cca.web.framing import StrictConnection
 from cca.web.scope import refused
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ NO_HTTP = BadRequest(
     code="invalid_http",
 )
 
+FAULT = InternalError("A fault in cca; its log says more.")
+
 FAREWELL = 1.0
 """Seconds for the errors of answers that the grace time was too short for to reach their clients."""
 
@@ -63,40 +66,74 @@ def _config() -> Config:
 
 
 class _Http1(H11Protocol):
-    """Hypercorn's protocol. ``_head`` is that of an answer whose body is still to come: they share a write."""
+    """Hypercorn's protocol. ``_head`` is that of an answer of which nothing else is there yet: they share a write."""
 
-    _head = b""
+    _head: h11.Response | None = None
+    _told = False
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.connection = StrictConnection(self.config.h11_max_incomplete_size)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Stay."""
 
+    async def _create_stream(self, request: h11.Request) -> None:
+        """Take the handshake of a WebSocket for a request, which ``web.scope`` refuses: cca never changes protocol."""
+        headers = [header for header in request.headers if header[0] != b"upgrade"]
+        if len(headers) < len(request.headers):
+            request = h11.Request(
+                method=request.method, target=request.target, headers=headers, http_version=request.http_version
+            )
+        await super()._create_stream(request)
+
     async def stream_send(self, event: StreamEvent) -> None:
-        """Say, with an answer to a request that has not arrived whole, that nothing can follow it here."""
+        """Say, with an answer to a request that has not arrived whole, that nothing can follow it here.
+
+        One that ends before anything of it went out is a fault of cca's, and told as one.
+        """
+        if self._told:
+            return
         if isinstance(event, Response) and self.connection.their_state is h11.SEND_BODY:
             event = replace(event, headers=[*event.headers, (b"connection", b"close")])
+        if isinstance(event, StreamClosed) and self._head is not None:
+            await self._answer_with(500, FAULT)
         await super().stream_send(event)
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
         """Do what Hypercorn's does; but hold the head of an answer until something follows it."""
+        if isinstance(event, h11.Response):
+            self._head = event
+        else:
+            await self._write(event)
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """Tell what h11 cannot read in the shape of all errors, and nothing of what it was. Hypercorn closes then."""
+        await self._answer_with(status_code, NO_HTTP)
+
+    async def _answer_with(self, status: int, error: CcaError) -> None:
+        """Answer in place of the application, whose own answer comes too late from now on."""
+        self._head, self._told = None, True
+        asked = self._asked()
+        headers, body = refused(cast(CcaApp, cast(ASGIWrapper, self.app).app), error, asked)
+        headers += self.config.response_headers("h11")
+        is_head = asked is not None and asked.get("method") == "HEAD"
+        await self._write(
+            h11.Response(status_code=status, headers=headers),
+            h11.Data(data=b"" if is_head else body),
+            h11.EndOfMessage(),
+        )
+
+    async def _write(self, *events: H11SendableEvent) -> None:
+        """Write the head of the answer, if it is still here, and what follows, so that nothing comes between them."""
+        held, self._head = self._head, None
         try:
-            data = self._head + (self.connection.send(event) or b"")
+            pieces = [self.connection.send(each) or b"" for each in (held, *events) if each is not None]
         except h11.LocalProtocolError:
             if self.connection.their_state is not h11.ERROR:
                 raise
             return
-        self._head = data if isinstance(event, h11.Response) else b""
-        if data and not self._head:
-            await self.send(RawData(data=data))
-
-    async def _send_error_response(self, status_code: int) -> None:
-        """Tell what h11 cannot read in the shape of all errors, and nothing of what it was. Hypercorn closes then."""
-        app = cast(ASGIWrapper, self.app).app
-        headers, body = refused(cast(CcaApp, app), NO_HTTP, self._asked())
-        headers.append((b"connection", b"close"))
-        headers += self.config.response_headers("h11")
-        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
-        await self._send_h11_event(h11.Data(data=body))
-        await self._send_h11_event(h11.EndOfMessage())
+        await self.send(RawData(data=b"".join(pieces)))
 
     def _asked(self) -> HTTPScope | WebsocketScope | None:
         """Return what is asked for, if the head of the request arrived before what is no HTTP."""

@@ -11,6 +11,7 @@ request, for the Claude Code process to live in, and its faults are mended:
   hooks of their own, which check nobody's Host.
 """
 
+import logging
 from typing import Protocol, cast
 
 import orjson
@@ -21,12 +22,16 @@ from quart.wrappers import Request
 from quart_trio.asgi import TrioASGIHTTPConnection, TrioASGIWebsocketConnection
 from quart_trio.wrappers import TrioRequest
 
-from cca.errors import BadRequest
+from cca.errors import BadRequest, CcaError
 from cca.web.shapes import shape_of
+
+log = logging.getLogger(__name__)
 
 LAST_SEND_TIMEOUT = 30.0
 """Seconds for Hypercorn to end an answer and make its connection ready for another, or close it. Its write to a client
 that reads nothing is shielded again, and bounded by the socket."""
+
+NO_WEBSOCKET = BadRequest("cca has no WebSockets; POST the request.", code="websocket_not_supported")
 
 Refusal = tuple[int, BadRequest]
 
@@ -52,7 +57,11 @@ class RequestScope(TrioASGIHTTPConnection):
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         refusal = _unservable(self.scope)
         if refusal is None:
-            await super().__call__(receive, send)
+            try:
+                await super().__call__(receive, send)
+            except* Exception:
+                # Hypercorn logs nothing of it. What was sent has no end, and the connection is closed.
+                log.exception("A fault in cca cut an answer.")
         else:
             await _refuse(self.app, self.scope, send, *refusal)
 
@@ -72,13 +81,14 @@ class RequestScope(TrioASGIHTTPConnection):
 
 class RefusedWebsocket(TrioASGIWebsocketConnection):
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        refusal = BadRequest("cca has no WebSockets; POST the request.", code="websocket_not_supported")
-        await _refuse(self.app, self.scope, send, 400, refusal)
+        await _refuse(self.app, self.scope, send, 400, NO_WEBSOCKET)
 
 
 def _unservable(scope: HTTPScope | WebsocketScope) -> Refusal | None:
     if scope["http_version"] not in ("1.0", "1.1"):
         return 505, BadRequest("cca speaks HTTP/1.1 only.", code="http_version_not_supported")
+    if any(name.lower() == b"sec-websocket-key" for name, _ in scope["headers"]):
+        return 400, NO_WEBSOCKET
     if not scope["raw_path"].startswith(b"/") or scope["path"].startswith("//"):
         return 400, BadRequest(
             "The request's target must be a path, which begins with one slash: cca is no proxy.", code="invalid_target"
@@ -87,7 +97,7 @@ def _unservable(scope: HTTPScope | WebsocketScope) -> Refusal | None:
 
 
 def refused(
-    app: NamesRequests, error: BadRequest, asked: HTTPScope | WebsocketScope | None
+    app: NamesRequests, error: CcaError, asked: HTTPScope | WebsocketScope | None
 ) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """Return the headers and the body of a refusal that no route has made, of what was ``asked`` if that is known."""
     path = "" if asked is None else asked["path"]
@@ -98,6 +108,7 @@ def refused(
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
         (b"x-should-retry", b"false"),
         (b"x-request-id", request_id.encode()),
         (b"request-id", request_id.encode()),
