@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def obey() -> None:
                 hang()
             case "endless":
                 begin()
-                for number in range(100 * LINGER):
+                # Until nobody holds the pipe.
+                for number in count():
                     say_piece(f"{number} ")
                     time.sleep(0.01)
             case word:

@@ -412,25 +412,34 @@ class Server:
     def service(self) -> Service:
         return self.app.service
 
-    async def connect(self, *, stalling: bool = False, broken: bool = False, gone: bool = False) -> Client:
+    async def connect(
+        self,
+        *,
+        stalling: bool = False,
+        broken: bool = False,
+        gone: bool = False,
+        scope: trio.CancelScope | None = None,
+    ) -> Client:
         """Connect a client. A write to a ``stalling`` one waits until it reads; the others have all of memory.
 
-        The stream of a ``broken`` one raises what no stream should; a ``gone`` one left before it was served.
+        The stream of a ``broken`` one raises what no stream should; a ``gone`` one left before it was served. The
+        connection is served in ``scope``.
         """
         ours, theirs = lockstep_stream_pair() if stalling else memory_stream_pair()
         if broken:
             cast(Any, theirs).receive_some = None
         cast(Any, theirs).socket = MemorySocket(theirs, gone)
-        self.nursery.start_soon(self._serve, theirs)
+        self.nursery.start_soon(self._serve, theirs, scope or trio.CancelScope())
         return Client(ours)
 
     async def ask(self, request: bytes) -> Reply:
         return await (await self.connect()).ask(request)
 
-    async def _serve(self, stream: Any) -> None:
+    async def _serve(self, stream: Any, scope: trio.CancelScope) -> None:
         self.open_connections += 1
         try:
-            await self.connections.serve(stream)
+            with scope:
+                await self.connections.serve(stream)
         finally:
             self.open_connections -= 1
             # As trio.serve_listeners does.
