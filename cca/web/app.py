@@ -5,7 +5,9 @@ from functools import partial
 from typing import cast
 
 from quart import Response, current_app, g, request
+from quart.wrappers.base import BaseRequestWebsocket
 from quart_trio import QuartTrio
+from werkzeug.routing import MapAdapter
 
 from cca.dialects import DIALECTS, anthropic_models
 from cca.dialects.contract import Dialect
@@ -14,9 +16,9 @@ from cca.keys import ADMIN
 from cca.service import Service
 from cca.version import VERSION
 from cca.web import completions, conversations, responses, sessions, usage
-from cca.web.access import Caller, Door, admit, authorize
+from cca.web.access import Caller, Door, admit, authorize, check_media_type
 from cca.web.answer import answer
-from cca.web.body import as_json
+from cca.web.body import as_json, has_body
 from cca.web.credentials import credentials
 from cca.web.ending import Ending
 from cca.web.input_tokens import count_message, count_response
@@ -27,6 +29,8 @@ from cca.web.shapes import shape_of
 
 _ANSWERING = frozenset(dialect.path for dialect in DIALECTS)
 
+_SENDING = ("POST", "PATCH")
+"""Whatever such a route does with a body: a web page sends none of this type without asking first."""
 
 PUBLIC = ""
 """In place of a scope: such a route asks nobody for a key."""
@@ -44,6 +48,12 @@ class CcaApp(QuartTrio):
 
     def request_id(self) -> str:
         return f"req_{self.service.new_id()}"
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """Find routes by path and method alone: Quart reads the Host before ``admit`` does, and some make it fail."""
+        if request is None:
+            return super().create_url_adapter(None)
+        return self.url_map.bind("cca", path_info=request.path, default_method=request.method)
 
 
 def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
@@ -108,6 +118,8 @@ async def _admit() -> None:
     if request.endpoint:
         # Else it is no route, which is told to whoever has a key.
         authorize(g.principal, scope)
+        if request.method in _SENDING and has_body():
+            check_media_type(request.mimetype, request.headers.getlist("Content-Encoding"))
 
 
 async def _identify(response: Response) -> Response:

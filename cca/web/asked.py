@@ -11,8 +11,7 @@ from cca.dialects.contract import Ask, Dialect, Terms
 from cca.errors import BadRequest
 from cca.request import Bounding, Request
 from cca.service import Service
-from cca.web.access import check_media_type
-from cca.web.body import has_body, read_body
+from cca.web.body import read_body
 from cca.web.references import resolved
 from cca.web.sessions import SESSION_HEADER, is_affinity, named_session
 from cca.web.shapes import shape_of
@@ -27,8 +26,6 @@ NAME_LIMIT = 100
 
 async def read_request(service: Service, dialect: Dialect, bound: Bounding) -> Request:
     """Return what the current request asks for. Raise what is wrong with it."""
-    if has_body():
-        check_media_type(request.mimetype, request.headers.getlist("Content-Encoding"))
     named = named_session()
     version = shape_of(request.path, request.scope["headers"]).version
     terms = Terms(service.catalogue, service.settings.choices, version, continues=named is not None)

@@ -94,10 +94,14 @@ class _Http1(H11Protocol):
         """
         if self._told:
             return
+        if isinstance(event, Response) and not _is_ours(event):
+            await self._fail()
+            return
         if isinstance(event, Response) and self.connection.their_state is h11.SEND_BODY:
             event = replace(event, headers=[*event.headers, (b"connection", b"close")])
         if isinstance(event, StreamClosed) and self._head is not None:
-            await self._answer_with(500, FAULT)
+            await self._fail()
+            return
         await super().stream_send(event)
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
@@ -110,6 +114,10 @@ class _Http1(H11Protocol):
     async def _send_error_response(self, status_code: int) -> None:
         """Tell what h11 cannot read in the shape of all errors, and nothing of what it was. Hypercorn closes then."""
         await self._answer_with(status_code, NO_HTTP)
+
+    async def _fail(self) -> None:
+        await self._answer_with(500, FAULT)
+        await self.send(Closed())
 
     async def _answer_with(self, status: int, error: CcaError) -> None:
         """Answer in place of the application, whose own answer comes too late from now on."""
@@ -138,6 +146,11 @@ class _Http1(H11Protocol):
     def _asked(self) -> HTTPScope | WebsocketScope | None:
         """Return what is asked for, if the head of the request arrived before what is no HTTP."""
         return None if self.stream is None else getattr(self.stream, "scope", None)
+
+
+def _is_ours(answer: Response) -> bool:
+    """Return whether an answer is the application's: Hypercorn's own is to one that ended without."""
+    return any(name == b"request-id" for name, _ in answer.headers)
 
 
 class _Connection(TCPServer):

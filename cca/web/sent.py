@@ -5,13 +5,11 @@ from typing import TypeVar
 
 from attrs import fields, frozen
 from cattrs import Converter
-from quart import request
 
 from cca.aside import aside
 from cca.dialects.openai import read_metadata
 from cca.errors import BadRequest
 from cca.model import Json
-from cca.web.access import check_media_type
 from cca.web.body import has_body, read_body
 from cca.wire import Body, decode_json, or_null, strict_converter, structure
 
@@ -22,7 +20,6 @@ async def sent_as(kind: type[T]) -> tuple[Mapping[str, Json], T]:
     """Return the body as it was sent and as a ``kind``; one that is empty says nothing. Raise ``BadRequest``."""
     if not has_body():
         return {}, kind()
-    check_media_type(request.mimetype, request.headers.getlist("Content-Encoding"))
     body = await read_body()
     given = await aside(len(body), decode_json, body)
     sent = structure(_CONVERTER, given, kind)
