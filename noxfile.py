@@ -44,6 +44,7 @@ PURE = (
     "cca/limits/account.py",
     "cca/limits/limiter.py",
     "cca/keys.py",
+    "cca/doctor/canary.py",
     "cca/web/access.py",
     "cca/web/credentials.py",
     "cca/web/framing.py",

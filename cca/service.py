@@ -24,6 +24,7 @@ from cca.backends.telltales import Identity
 from cca.catalogue import Catalogue, patterns_of
 from cca.claude.launch import launch, offline_environ
 from cca.dialects.contract import Stamp
+from cca.doctor.behaviour import check
 from cca.errors import Unavailable
 from cca.exchange import Deadlines
 from cca.keyring import Keyring
@@ -217,7 +218,7 @@ async def _open_backend(
         model = await stack.enter_async_context(open_scripted_model())
         environ = offline_environ(environ, model.base_url)
     launcher: Launcher = partial(launch, program, environ, retries=settings.retries, inherit=settings.inherit)
-    live = await stack.enter_async_context(open_live(launcher))
+    live = await stack.enter_async_context(open_live(launcher, check if settings.self_test else None))
     if settings.offline:
         live.name = OFFLINE_NAME
     live.file_from = _file_from(settings)

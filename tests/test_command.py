@@ -43,6 +43,7 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CCA_GRACE", "0.2")
     monkeypatch.setenv("CCA_WAITING", str(WAITING))
+    monkeypatch.setenv("CCA_SELF_TEST", "0")
     return dict(os.environ)
 
 

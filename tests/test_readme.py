@@ -18,6 +18,8 @@ def default(attribute: "attrs.Attribute[object]") -> str:
     match attribute.default:
         case None | False | ():
             return ""
+        case True:
+            return "`1`"
         case limits if limits == NO_LIMITS:
             return ""
         case tuple() as items:

@@ -41,6 +41,7 @@ def test_with_nothing_given_the_defaults_are_these() -> None:
         "body_limit": 20_000_000,
         "body_timeout": 60.0,
         "retries": 2,
+        "self_test": True,
         "inherit": (),
         "models": ALIAS_PATTERNS,
     }

@@ -10,11 +10,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
+from typing import TypeAlias
 
 import trio
 from attrs import define, field, frozen
@@ -175,11 +176,14 @@ class LiveBackend:
                 await trio.to_thread.run_sync(partial(shutil.rmtree, own, ignore_errors=True), abandon_on_cancel=True)
 
 
+Check: TypeAlias = Callable[[LiveBackend], Awaitable[None]]
+
+
 @asynccontextmanager
-async def open_live(launcher: Launcher) -> AsyncIterator[LiveBackend]:
+async def open_live(launcher: Launcher, check: Check | None = None) -> AsyncIterator[LiveBackend]:
     """Own a backend of live processes: its reaper and its directory. Ask Claude Code what it is, and what it offers.
 
-    Raise ``Unavailable`` when it cannot be started or does not say.
+    Raise ``Unavailable``, in a group if there is a ``check``, when it cannot be started, does not say, or fails that.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -188,7 +192,10 @@ async def open_live(launcher: Launcher) -> AsyncIterator[LiveBackend]:
         except OSError as error:
             raise Unavailable(f"cca cannot prepare to start Claude Code: {error}") from error
         backend = LiveBackend(launcher, watch, directory)
-        await _introduce(backend)
+        if check is None:
+            await _introduce(backend)
+        else:
+            await _introduce_and(check, backend)
         yield backend
 
 
@@ -208,6 +215,23 @@ async def _introduce(backend: LiveBackend) -> None:
         said = introduction.Introduction()
         await hear(process, said)
     backend.cli_version, backend.models = said.cli_version, said.models
+
+
+async def _introduce_and(check: Check, backend: LiveBackend) -> None:
+    """Do both at once. The failure to introduce itself is the one that is told."""
+    introduced = trio.Event()
+
+    async def checked() -> None:
+        try:
+            await check(backend)
+        except Unavailable:
+            await introduced.wait()
+            raise
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(checked)
+        await _introduce(backend)
+        introduced.set()
 
 
 def _write_history(path: Path, conversation: Conversation, least: int) -> bool:

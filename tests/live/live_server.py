@@ -102,7 +102,9 @@ def running(
         home.mkdir()
         temporary.mkdir()
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        env = {**kept, "HOME": str(home), "TMPDIR": str(temporary), **VARIABLES, **environ}
+        # One test has it look at Claude Code first; the others need not, each time.
+        own = {"HOME": str(home), "TMPDIR": str(temporary), "CCA_SELF_TEST": "0"}
+        env = {**kept, **own, **VARIABLES, **environ}
         with subprocess.Popen([sys.executable, *command], env=env, stdout=subprocess.PIPE, text=True) as process:
             try:
                 yield Server(process, address(process), temporary)

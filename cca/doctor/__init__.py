@@ -1,0 +1,1 @@
+"""Whether cca can serve on this machine, check by check, and what to do where it cannot."""
