@@ -29,7 +29,7 @@ CLOSE = "Connection: close"
 REQUESTS: dict[str, tuple[bytes, tuple[Any, ...]]] = {
     "a stream": (posted(MESSAGES, body(stream=True), CLOSE), HELLO),
     "a whole answer to a history": (posted(CHAT, chat(user(), ASSISTANT, user()), CLOSE), HELLO),
-    "a stream that is kept": (posted(CHAT, streamed(store=True), f"{SESSION_HEADER}: s", CLOSE), HELLO),
+    "a stream that is kept": (posted(CHAT, streamed(store=True), f"{SESSION_HEADER}: step-0", CLOSE), HELLO),
     "two choices": (posted(CHAT, streamed(n=2), CLOSE), HELLO),
     "a failure": (posted("/v1/responses", {"model": "sonnet", "input": "Hello"}, CLOSE), (*HELLO[:2], Exit(1))),
 }
@@ -63,7 +63,8 @@ class AtStep(trio.abc.Instrument):
 
 
 async def ends_at(server: Server, step: int, request: bytes, end: Ending) -> bool:
-    """Send a request, and end it at a step. Return whether it had so many."""
+    """Send a request, with a session of its own if it has one, and end it at a step. Return whether it had so many."""
+    request = request.replace(b"step-0", b"step-%d" % step)
     scope = trio.CancelScope()
     client = await server.connect(scope=scope)
     at = AtStep(step, partial(end, scope, client))
