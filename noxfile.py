@@ -45,6 +45,7 @@ PURE = (
     "cca/limits/limiter.py",
     "cca/keys.py",
     "cca/doctor/canary.py",
+    "cca/doctor/finding.py",
     "cca/web/access.py",
     "cca/web/credentials.py",
     "cca/web/framing.py",

@@ -6,18 +6,18 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import attrs
 import trio
 
-from cca.commands import Surroundings
+from cca.commands import Surroundings, add_setting
+from cca.commands.doctor import add_doctor
 from cca.commands.keys import add_keys
 from cca.commands.sessions import add_sessions
 from cca.commands.usage import add_usage
 from cca.errors import CcaError, Unavailable, innermost
 from cca.service import open_service, process_environ
-from cca.settings import Settings, SettingsError, flag, read_settings, reader, variable
+from cca.settings import Settings, SettingsError, read_settings
 from cca.version import VERSION
 
 CANNOT_START = 2
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     problem: BaseException | None = None
     code = 0
     try:
-        trio.run(flags.run, flags, Surroundings(process_environ()))
+        code = trio.run(flags.run, flags, Surroundings(process_environ())) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
     except* (CcaError, SettingsError) as group:
@@ -94,32 +94,30 @@ async def _serve(flags: argparse.Namespace, around: Surroundings) -> None:
 
 
 def _announce(place: str) -> None:
-    print(f"cca is listening on {place}", flush=True)
+    try:
+        print(f"cca is listening on {place}", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = f"cca cannot print where it listens: {error.strerror}. Send its output elsewhere, /dev/null if need be."
+        raise Unavailable(why) from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cca", description="OpenAI's HTTP API in front of Claude Code.")
     parser.add_argument("--version", action="version", version=f"cca {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="answer requests until stopped")
+    more = "Every setting is a variable too, and more than these: the README lists them all."
+    serve = commands.add_parser("serve", help="answer requests until stopped", epilog=more)
     for attribute in attrs.fields(Settings):
         if attribute.metadata["flag"]:
-            _add_flag(serve, attribute)
+            add_setting(serve, attribute.name)
     serve.set_defaults(run=_serve)
     add_keys(commands)
     add_sessions(commands)
     add_usage(commands)
+    add_doctor(commands)
     return parser
-
-
-def _add_flag(parser: argparse.ArgumentParser, attribute: "attrs.Attribute[Any]") -> None:
-    name = flag(attribute)
-    shown = "" if attribute.default in (None, False) else f", {attribute.default} by default"
-    explained = f"{attribute.metadata['help']} ({variable(attribute)}{shown})"
-    if attribute.type is bool:
-        parser.add_argument(name, action="store_true", default=None, help=explained)
-    else:
-        parser.add_argument(name, type=reader(attribute), help=explained)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,15 @@ PURE = (
     *("cca.backends.synthesis", "cca.backends.archiving"),
     *("cca.backends.transcript", "cca.backends.redaction", "cca.backends.kept", "cca.backends.readings"),
     *("cca.backends.telltales", "cca.limits.policy", "cca.limits.rates", "cca.limits.account", "cca.limits.limiter"),
-    *("cca.keys", "cca.doctor.canary", "cca.web.access", "cca.web.credentials", "cca.depth", "cca.schemas"),
+    *(
+        "cca.keys",
+        "cca.doctor.canary",
+        "cca.doctor.finding",
+        "cca.web.access",
+        "cca.web.credentials",
+        "cca.depth",
+        "cca.schemas",
+    ),
     *("cca.web.shapes", "cca.web.sse", "cca.web.rate_headers", "cca.web.framing"),
 )
 

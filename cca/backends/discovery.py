@@ -28,7 +28,7 @@ def find_claude(told: Path | None, environ: Mapping[str, str]) -> str:
     if told is not None:
         return _told(told, environ, minimum)
     for where, path in _candidates(environ):
-        version = _version(path, environ)
+        version = version_at(path, environ)
         if version is not None and version >= MINIMUM_VERSION:
             return path
         found = "does not say its version" if version is None else f"is version {'.'.join(map(str, version))}"
@@ -41,7 +41,7 @@ def _told(told: Path, environ: Mapping[str, str], minimum: str) -> str:
         raise Unavailable(f"--claude {told} is not a program. Name the Claude Code executable itself.")
     # Absolute, since it is started elsewhere; not resolved, since a program may go by the name that it is called by.
     program = str(told.absolute())
-    version = _version(program, environ)
+    version = version_at(program, environ)
     if version is None:
         raise Unavailable(f"--claude {told} does not say that it is Claude Code when asked with --version.")
     if version < MINIMUM_VERSION:
@@ -60,7 +60,8 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield "in claude-agent-sdk", str(bundled)
 
 
-def _version(path: str, environ: Mapping[str, str]) -> tuple[int, int, int] | None:
+def version_at(path: str, environ: Mapping[str, str]) -> tuple[int, int, int] | None:
+    """Return the version that the program at ``path`` tells; nothing, where it tells none of Claude Code's."""
     env = {name: environ[name] for name in ("PATH", "HOME") if name in environ}
     try:
         asked = subprocess.run(

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+import attrs
 from attrs import frozen
 
 from cca.errors import NotFound, Unavailable
 from cca.service import default_database
-from cca.settings import read_settings
+from cca.settings import Settings, flag, read_settings, reader, variable
 from cca.store.database import Database, open_database
 
 T = TypeVar("T")
@@ -30,7 +31,8 @@ class Surroundings:
     randomness: Callable[[int], bytes] = secrets.token_bytes
 
 
-Command: TypeAlias = Callable[[argparse.Namespace, Surroundings], Awaitable[None]]
+Command: TypeAlias = Callable[[argparse.Namespace, Surroundings], Awaitable[int | None]]
+"""Does what was told, and returns the exit code, where it is not 0."""
 
 
 def add_command(commands: Subparsers, name: str, explained: str, run: Command) -> argparse.ArgumentParser:
@@ -39,6 +41,17 @@ def add_command(commands: Subparsers, name: str, explained: str, run: Command) -
     parser.add_argument("--database", type=Path, help="the database; else CCA_DATABASE, else the one that serve uses")
     parser.set_defaults(run=run)
     return parser
+
+
+def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the flag of a setting."""
+    attribute = attrs.fields_dict(Settings)[name]
+    shown = "" if attribute.default in (None, False) else f", {attribute.default} by default"
+    explained = f"{attribute.metadata['help']} ({variable(attribute)}{shown})".replace("%", "%%")
+    if attribute.type is bool:
+        parser.add_argument(flag(attribute), action="store_true", default=None, help=explained)
+    else:
+        parser.add_argument(flag(attribute), type=reader(attribute), help=explained)
 
 
 def reads(read: Callable[[str], T]) -> Callable[[str], T]:
