@@ -303,6 +303,7 @@ class Dialogue:
     def _end(self, line: MessageDelta) -> Step:
         if line.stop_reason is None:
             return Step()
+        empty = isinstance(self.phase, Begun)
         match self.phase:
             case Begun(start):
                 opening: tuple[Event, ...] = (_started(start), *self._blocks.rest())
@@ -318,7 +319,8 @@ class Dialogue:
         awaited = self._calls.awaited
         if line.stop_reason == "tool_use" and awaited:
             self.phase = Called(start.id, awaited)
-        elif line.stop_reason in BY_ITSELF and not self._calls.any:
+        elif line.stop_reason in BY_ITSELF and not (self._calls.any or empty):
+            # After a message of nothing the program asks for the same again, and pays for it.
             self.phase = Answered(start.id)
         return evolve(step, write=self._told.unseal()) if self.may_go_on else step
 

@@ -92,6 +92,8 @@ def test_an_answer_that_ends_by_itself_is_over_before_the_programs_turn_is(reaso
 @pytest.mark.parametrize(
     "lines",
     [
+        pytest.param([message_start(), message_delta("end_turn")], id="a message of nothing"),
+        pytest.param([message_start(), message_delta("stop_sequence")], id="a stop sequence at once"),
         pytest.param([message_start(), text("a"), message_delta("max_tokens")], id="a limit"),
         pytest.param([message_start(), text("a"), message_delta("refusal")], id="a refusal"),
         pytest.param([message_start(), text("a"), message_delta("tool_use")], id="calls of which there are none"),

@@ -65,7 +65,7 @@ def _chat(text: str) -> tuple[str, Json]:
 
 
 def _completions(text: str) -> tuple[str, Json]:
-    return "/v1/completions", {"model": "haiku", "prompt": text, "stop": text, "user": text, "echo": True}
+    return "/v1/completions", {"model": "haiku", "prompt": text, "stop": f"{text}{text}", "user": text}
 
 
 def _responses(text: str) -> tuple[str, Json]:

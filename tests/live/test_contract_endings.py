@@ -44,6 +44,17 @@ def stream_types(lines: list[Json]) -> list[str]:
     return [kind for at, kind in enumerate(types) if kind != types[at - 1] or at == 0]
 
 
+@pytest.mark.parametrize(("stop", "requests"), [("hello", 2), ("world", 1)], ids=["at once", "after some words"])
+async def test_after_a_message_of_nothing_the_same_is_asked_again(stop: str, requests: int) -> None:
+    """So a process must not stay after one."""
+    conversation = evolve(prompt("hello world"), sampling=Sampling(stop_sequences=(stop,)))
+    async with open_scripted_model() as model, open_cli(model) as cli:
+        last = (await cli.converse(conversation))[-1]
+        await cli.until(type="result")
+        assert isinstance(last, Finished)
+        assert len(asked(model)) == requests
+
+
 @pytest.mark.parametrize("reason", ["end_turn", "refusal", *RACES])
 async def test_sigkill_at_the_stop_reason_means_one_request(reason: str) -> None:
     async with open_scripted_model() as model:

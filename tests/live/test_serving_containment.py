@@ -26,7 +26,7 @@ pytestmark = pytest.mark.live
 
 WORD = "A harmless word."
 
-FIELDS = {"chat": 31, "completions": 2, "responses": 37, "messages": 48}
+FIELDS = {"chat": 31, "completions": 3, "responses": 37, "messages": 48}
 """In how many texts of the request to the model's API the harmless word stands, for each shape."""
 
 SEED = 7
