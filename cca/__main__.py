@@ -1,7 +1,6 @@
 """The command. It reads the process's arguments; the environment comes from ``service``."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from cca.commands.keys import add_keys
 from cca.commands.sessions import add_sessions
 from cca.commands.usage import add_usage
 from cca.errors import CcaError, Unavailable, innermost
+from cca.logs import open_log, tune_log
 from cca.service import open_service, process_environ
 from cca.settings import Settings, SettingsError, read_settings
 from cca.version import VERSION
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None and flags.run is not _serve:
         _complain("There is no stdout to tell anything on, and nothing was done. Send it to /dev/null if need be.")
         return CANNOT_START
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    open_log(process_environ())
     problem: BaseException | None = None
     code = 0
     try:
@@ -89,6 +89,7 @@ async def _serve(flags: argparse.Namespace, around: Surroundings) -> None:
     from cca.web.serve import run_server  # noqa: PLC0415
 
     settings = read_settings(around.environ, vars(flags))
+    tune_log(settings)
     async with open_service(settings, around.environ) as service:
         await run_server(service_app(service), settings, _announce)
 

@@ -18,6 +18,7 @@ import trio
 from attrs import evolve, field, frozen
 
 from cca.aside import aside
+from cca.backends.transcript import request_json
 from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.dialects.pairing import check_pairs
 from cca.errors import CcaError
@@ -25,6 +26,7 @@ from cca.estimate import estimated_tokens
 from cca.exchange import Answer, Choice, answer_on, hold
 from cca.keys import Principal
 from cca.limits.limiter import Grant
+from cca.logs import FIELDS
 from cca.model import Conversation, Failed, Told
 from cca.service import Service
 from cca.sessions import OpenSession
@@ -87,18 +89,37 @@ class Bounding(Protocol):
     def __call__(self, seconds: float = math.inf) -> AbstractContextManager[End, bool]: ...
 
 
-async def attend(service: Service, request: Request, events: trio.MemorySendChannel[Told], bound: Bounding) -> None:
+async def attend(
+    service: Service,
+    request: Request,
+    events: trio.MemorySendChannel[Told],
+    bound: Bounding,
+    note: Callable[[Sequence[Tally]], None],
+) -> None:
     """Answer ``request`` on ``events``, and keep what it came to, however it ended. Cancelling kills its processes.
 
-    An end that comes from outside kills them, too, and its error is the last event.
+    An end that comes from outside kills them, too, and its error is the last event. ``note`` is told what counts.
     """
     tallies = [_tally(service, request, conversation) for conversation in request.ask.conversations]
+    note(tallies)
 
     def failed(event: Failed) -> None:
         for tally in tallies:
             tally.note(event)
 
-    await answer_on(events, partial(_answer, service, request, bound, tallies, failed), failed, len(tallies))
+    try:
+        await answer_on(events, partial(_answer, service, request, bound, tallies, failed), failed, len(tallies))
+    finally:
+        if service.settings.log_content and log.isEnabledFor(logging.DEBUG):
+            _log_content(request, tallies)
+
+
+def _log_content(request: Request, tallies: Sequence[Tally]) -> None:
+    """Log what was said, for whoever has asked for it."""
+    for conversation, tally in zip(request.ask.conversations, tallies, strict=True):
+        answered = ["".join(part.pieces) for part in tally.message.parts]
+        said = {"request": request.id, "asked": request_json(conversation), "answered": answered}
+        log.debug("said", extra={FIELDS: said})
 
 
 def _tally(service: Service, request: Request, conversation: Conversation) -> Tally:

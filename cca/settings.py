@@ -80,6 +80,10 @@ class Settings:
     )
     session_queue: int = setting(64, "requests that may wait for one session, one of which is answered at a time")
 
+    log_level: str = setting("warning", "what is logged, from: debug, info, warning or error", flag=True)
+    log_format: str = setting("text", "an entry of the log is a line of: text or json", flag=True)
+    log_content: bool = setting(default=False, help="log, at debug, what is asked and answered, and what faults say")
+
     limits: Limits = setting(NO_LIMITS, f"for all keys together, as in {EXAMPLE}", flag=True)
     prices: tuple[str, ...] = setting(
         PRICES, "PATTERN=INPUT/OUTPUT/CACHE_READ/CACHE_WRITE: US dollars per million tokens, first match first"
@@ -141,6 +145,11 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not least <= value <= most and (name, value) != ("session_expiry", math.inf):
                 raise SettingsError(f"{spelled(name)} is {value:g}, and must be from {least:.12g} to {most:.12g}.")
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise SettingsError(
+                    f"{spelled(name)} is {getattr(self, name)!r}, and must be one of: {', '.join(words)}."
+                )
         try:
             prices_of(self.prices)
         except ValueError as error:
@@ -243,6 +252,12 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 """What a number may be, both ends included. A time of nothing would end, or repeat, what it is for at once. The
 grace is also told to a timer of the system's, which takes no infinity. A session that does not expire is said by one.
 """
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+}
+"""What a setting of one word may be."""
 
 _READERS: Mapping[Any, Callable[[str], Any]] = {
     str: str,

@@ -23,7 +23,7 @@ from cca.web import sse
 from cca.web.asked import ignored, read_request
 from cca.web.body import as_json
 from cca.web.ending import Ending
-from cca.web.scope import request_nursery
+from cca.web.scope import request_noted, request_nursery
 from cca.web.sessions import SESSION_HEADER
 
 LAST_WORD = 0.5
@@ -42,7 +42,7 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     asked = await read_request(service, dialect, bound)
     ask = asked.ask
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
-    request_nursery().start_soon(attend, service, asked, sender, bound)
+    request_nursery().start_soon(attend, service, asked, sender, bound, request_noted().take)
     arriving = Arriving(events, bound, len(ask.conversations))
     if ask.stream:
         heartbeat = service.settings.heartbeat

@@ -24,7 +24,7 @@ from cca.web.ending import Ending
 from cca.web.input_tokens import count_message, count_response
 from cca.web.rate_headers import rate_headers
 from cca.web.refusal import refuse
-from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope
+from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope, request_noted
 from cca.web.shapes import shape_of
 
 _ANSWERING = frozenset(dialect.path for dialect in DIALECTS)
@@ -101,6 +101,8 @@ async def _admit() -> None:
     """Let a request in, or raise. It is known where it comes from, then whose it is; then what it asks for counts."""
     app = _app()
     g.request_id = app.request_id()
+    if request.url_rule is not None:
+        request_noted().route = request.url_rule.rule
     keyring = app.service.keyring
     # Of a socket that is a file, a server may give the path, and no port.
     address, port = request.scope.get("server") or (None, None)
@@ -115,6 +117,7 @@ async def _admit() -> None:
     if scope == PUBLIC:
         return
     g.principal = await keyring.authenticate(credentials(request.scope["headers"]))
+    request_noted().key = g.principal.key_id
     if request.endpoint:
         # Else it is no route, which is told to whoever has a key.
         authorize(g.principal, scope)

@@ -23,6 +23,7 @@ from quart_trio.asgi import TrioASGIHTTPConnection, TrioASGIWebsocketConnection
 from quart_trio.wrappers import TrioRequest
 
 from cca.errors import BadRequest, CcaError
+from cca.web.noted import Noted, logged
 from cca.web.shapes import shape_of
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,17 @@ class NurseryRequest(TrioRequest):
     """A request with the nursery that it is handled in."""
 
     nursery: trio.Nursery
+    noted: Noted
 
 
 def request_nursery() -> trio.Nursery:
     """Return the nursery of the request that is being handled."""
     return cast(NurseryRequest, request).nursery
+
+
+def request_noted() -> Noted:
+    """Return what is noted of the request that is being handled."""
+    return cast(NurseryRequest, request).noted
 
 
 class RequestScope(TrioASGIHTTPConnection):
@@ -68,15 +75,19 @@ class RequestScope(TrioASGIHTTPConnection):
     async def handle_request(self, nursery: trio.Nursery, request: Request, send: ASGISendCallable) -> None:  # type: ignore[override]
         assert isinstance(request, NurseryRequest)
         request.nursery = nursery
+        request.noted = noted = Noted(request.method)
 
         async def shielding_send(event: ASGISendEvent) -> None:
+            if event["type"] == "http.response.start":
+                noted.begin(event["status"], event["headers"])
             if event["type"] == "http.response.body" and not event.get("more_body", False):
                 with trio.move_on_after(LAST_SEND_TIMEOUT, shield=True):
                     await send(event)
             else:
                 await send(event)
 
-        await super().handle_request(nursery, request, shielding_send)
+        with logged(noted, trio.current_time):
+            await super().handle_request(nursery, request, shielding_send)
 
 
 class RefusedWebsocket(TrioASGIWebsocketConnection):

@@ -87,7 +87,7 @@ def _responses(text: str) -> tuple[str, Json]:
 
 
 def _document(text: str, source: Mapping[str, Json]) -> Json:
-    return {"type": "document", "source": source, "title": text, "context": text, "citations": {"enabled": False}}
+    return {"type": "document", "source": source, "title": text[:500], "context": text, "citations": {"enabled": False}}
 
 
 def _messages(text: str) -> tuple[str, Json]:
@@ -96,7 +96,7 @@ def _messages(text: str) -> tuple[str, Json]:
         said,
         _document(text, {"type": "text", "media_type": "text/plain", "data": text}),
         _document(text, {"type": "content", "content": [said]}),
-        {"type": "search_result", "source": text, "title": text, "content": [said]},
+        {"type": "search_result", "source": text, "title": text[:500], "content": [said]},
     ]
     messages: list[Json] = [
         {"role": "user", "content": text},
