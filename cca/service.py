@@ -14,6 +14,7 @@ import trio
 from attrs import field, frozen
 
 from cca.backends import Backend
+from cca.backends.bubblewrap import find_sandbox
 from cca.backends.discovery import find_claude
 from cca.backends.live import Launcher, open_live
 from cca.backends.memory import all_memory, free_memory
@@ -217,7 +218,10 @@ async def _open_backend(
 
         model = await stack.enter_async_context(open_scripted_model())
         environ = offline_environ(environ, model.base_url)
-    launcher: Launcher = partial(launch, program, environ, retries=settings.retries, inherit=settings.inherit)
+    sandbox = await trio.to_thread.run_sync(find_sandbox, settings.sandbox, program, environ)
+    launcher: Launcher = partial(
+        launch, program, environ, retries=settings.retries, inherit=settings.inherit, sandbox=sandbox
+    )
     live = await stack.enter_async_context(open_live(launcher, check if settings.self_test else None))
     if settings.offline:
         live.name = OFFLINE_NAME

@@ -63,6 +63,11 @@ class Settings:
     host: str = setting("127.0.0.1", "address to listen on; another than loopback needs an API key", flag=True)
     port: int = setting(8000, "port to listen on; 0 picks a free one", flag=True)
     claude: Path | None = setting(None, "the Claude Code program; else PATH, then claude-agent-sdk's", flag=True)
+    sandbox: str = setting(
+        "auto",
+        "bubblewrap around Claude Code, on Linux: auto, where it works; on, or cca ends; off",
+        flag=True,
+    )
     offline: bool = setting(
         default=False,
         help="let Claude Code talk to a scripted model on this machine; needs no account",
@@ -145,6 +150,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not least <= value <= most and (name, value) != ("session_expiry", math.inf):
                 raise SettingsError(f"{spelled(name)} is {value:g}, and must be from {least:.12g} to {most:.12g}.")
+        if self.sandbox not in ("auto", "on", "off"):
+            raise SettingsError(f"{spelled('sandbox')} is {self.sandbox!r}; say auto, on or off.")
         for name, words in _WORDS.items():
             if getattr(self, name) not in words:
                 raise SettingsError(

@@ -65,10 +65,10 @@ RULES = (
     Rule("claude does not know the wire", ("cca.claude",), ("cca.dialects", "cca.wire", "cca.web", "cca.backends")),
     Rule("a dialect does not know how it is served", ("cca.dialects",), ("cca.settings", "cca.service", "cca.store")),
     Rule(
-        "only live starts programs, and discovery asks for a version",
+        "only live starts programs, and who looks for one asks for its version",
         ("cca",),
         ("subprocess", "multiprocessing", "pty", "trio.run_process", "trio.lowlevel.open_process"),
-        besides=("cca.backends.live", "cca.backends.discovery"),
+        besides=("cca.backends.live", "cca.backends.discovery", "cca.backends.bubblewrap"),
     ),
     Rule(
         "only web and the scripted model import the web server",

@@ -15,6 +15,7 @@ def test_with_nothing_given_the_defaults_are_these() -> None:
         "host": "127.0.0.1",
         "port": 8000,
         "claude": None,
+        "sandbox": "auto",
         "offline": False,
         "replay": None,
         "record": None,

@@ -23,6 +23,7 @@ from attrs import define, field, frozen
 from cca.backends import reaper
 from cca.backends.edition import edition_of
 from cca.backends.process import REAP_TIMEOUT, LiveProcess, hear
+from cca.backends.rlimits import forbid_core_dumps
 from cca.claude import introduction
 from cca.claude.form import ends_at_once
 from cca.claude.launch import Directories, Launch, for_one_message, from_file, needs_login
@@ -185,6 +186,8 @@ async def open_live(launcher: Launcher, check: Check | None = None) -> AsyncIter
 
     Raise ``Unavailable``, in a group if there is a ``check``, when it cannot be started, does not say, or fails that.
     """
+    # Of this process, too: it has what they have.
+    forbid_core_dumps()
     async with AsyncExitStack() as stack:
         try:
             directory = Path(stack.enter_context(_temporary_directory()))
@@ -249,7 +252,7 @@ def _write_history(path: Path, conversation: Conversation, least: int) -> bool:
 async def _spawn(launch: Launch) -> trio.Process:
     try:
         return await trio.lowlevel.open_process(
-            launch.argv,
+            (*launch.sandbox, *launch.argv),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,

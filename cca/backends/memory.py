@@ -16,6 +16,15 @@ def own_memory(pid: int) -> int:
     return (int(resident) - int(shared)) * PAGE
 
 
+def family_memory(pid: int) -> int:
+    """Return what a process, its children and all of theirs have for themselves, together."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()
+    except OSError:
+        children = []
+    return own_memory(pid) + sum(map(family_memory, map(int, children)))
+
+
 def all_memory() -> int:
     """Return the bytes of the machine."""
     return PAGE * os.sysconf("SC_PHYS_PAGES")

@@ -12,7 +12,7 @@ from attrs import define, field
 
 from cca.backends import Exit
 from cca.backends.edition import Edition, edition_of
-from cca.backends.memory import own_memory
+from cca.backends.memory import family_memory, own_memory
 from cca.claude.launch import Launch, knows_history
 from cca.errors import Unavailable, UpstreamFailed
 
@@ -31,6 +31,9 @@ REAP_TIMEOUT = 5.0
 """Seconds that a killed process may take to be gone. It takes 20 ms; one stuck in the kernel must not hold a
 request.
 """
+
+SIGNALLED = 128
+"""An exit code over this tells of a signal, as bubblewrap passes one on."""
 
 START_TIMEOUT = 30.0
 """Seconds for Claude Code to answer after its start. It takes under one; a first start on a cold disk takes ten."""
@@ -75,6 +78,8 @@ class LiveProcess:
 
     async def wait(self) -> Exit:
         code = await self.popen.wait()
+        if self.launch.sandbox and code > SIGNALLED:
+            code = SIGNALLED - code
         with trio.move_on_after(STDERR_PATIENCE):
             await self._stderr_ended.wait()
         return Exit(code, self._stderr_tail().decode("utf-8", "replace"))
@@ -127,7 +132,8 @@ class LiveProcess:
 
     @property
     def memory(self) -> int:
-        return own_memory(self.popen.pid)
+        # In a sandbox it is a child of what was started.
+        return family_memory(self.popen.pid) if self.launch.sandbox else own_memory(self.popen.pid)
 
     def _stderr_tail(self) -> bytes:
         """Return what is kept, without the rest of a line whose start is not: a secret cut in two is not recognized."""

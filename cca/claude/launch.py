@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from attrs import evolve, frozen
 
 from cca.claude.frames import TOOL_SERVER
+from cca.claude.sandbox import Sandbox
 
 MINIMUM_VERSION = (2, 1, 248)
 """The first version that takes ``client_composed``; an older one reads files that a prompt mentions."""
@@ -122,9 +123,12 @@ class Directories:
 
 @frozen
 class Launch:
+    """``sandbox`` is what its arguments follow, where it is started in one."""
+
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: str
+    sandbox: tuple[str, ...] = ()
 
 
 def launch(
@@ -134,6 +138,7 @@ def launch(
     *,
     retries: int,
     inherit: tuple[str, ...] = (),
+    sandbox: Sandbox | None = None,
 ) -> Launch:
     """Return how to start ``program`` for a server that runs with ``environ``."""
     env = inherited(environ, inherit)
@@ -145,7 +150,9 @@ def launch(
         env["CLAUDE_CONFIG_DIR"] = environ["CLAUDE_CONFIG_DIR"]
     # Without --bare each request tells the model of the machine; with it, no login is read.
     bare = ("--bare",) if has_key(env) else ()
-    return Launch((program, *ARGUMENTS, *bare), env, directories.work)
+    own, _, _ = directories.work.rpartition("/")
+    before = () if sandbox is None else sandbox.before(env, own, directories.work, login=needs_login(env))
+    return Launch((program, *ARGUMENTS, *bare), env, directories.work, before)
 
 
 def for_one_message(launch: Launch) -> Launch:

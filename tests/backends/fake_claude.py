@@ -135,6 +135,17 @@ def answer_with(text: str) -> None:
         say_frame(type="result", is_error=False, num_turns=1, result=text)
 
 
+def look(path: str) -> None:
+    """Say whether something is at a path, and whether it can be written to."""
+    there = Path(path).exists()
+    try:
+        (Path(path, "new") if Path(path).is_dir() else Path(path)).write_text("written")
+    except OSError:
+        say_frame(path=path, there=there, writable=False)
+    else:
+        say_frame(path=path, there=there, writable=True)
+
+
 def leave_litter() -> None:
     """Leave in the configuration what a killed Claude Code leaves there."""
     sessions = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path(os.environ["HOME"], ".claude"), "sessions")
@@ -162,6 +173,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "child": lambda: descend(flee=False),
     "daemon": lambda: descend(flee=True),
     "report": report,
+    "look": look,
     "serve": serve,
     "obey": obey,
     "litter": leave_litter,

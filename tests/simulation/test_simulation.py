@@ -20,7 +20,7 @@ SEED = os.environ.get("CCA_TEST_SEED")
 @pytest.fixture(autouse=True)
 def the_same_order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let a seed say in which order tasks run, too; and let nobody wait for long for a lock that stays."""
-    run = trio._core._run  # type: ignore[attr-defined]
+    run = trio._core._run
     monkeypatch.setattr(run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
     monkeypatch.setattr(database_room, "BUSY_TIMEOUT", 0.005)
     state = run._r.getstate()
@@ -30,7 +30,7 @@ def the_same_order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def failure_of(seed: int, directory: Path) -> str | None:
     """Return what went wrong in a run, or nothing."""
-    trio._core._run._r.seed(seed)  # type: ignore[attr-defined]
+    trio._core._run._r.seed(seed)
     try:
         trio.run(live_through, plan_of(seed), directory, clock=MockClock(autojump_threshold=0))
     except (Exception, BaseExceptionGroup):  # noqa: BLE001 - to go on with the next seed

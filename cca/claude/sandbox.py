@@ -1,0 +1,86 @@
+"""What Claude Code can reach of a machine in a sandbox of bubblewrap, which is for Linux alone.
+
+It has process ids of its own, and all that it started dies with it. It reads the system, but of the user's home, of
+temporary files and of the user's sockets only what it needs: itself, its login, certificates. It writes to its own
+directories, and to its login, which it has to renew. The network is as it was: the model is there.
+
+There is no ``--die-with-parent``: that is a death signal, which comes when the thread that forked ends, and Trio's
+threads end after ten idle seconds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from attrs import frozen
+
+HIDDEN = ("/tmp", "/var/tmp", "/run/user")  # noqa: S108 - it is hidden
+"""Besides the user's home."""
+
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
+"""Variables that name what is read."""
+
+CLOUD_FILES = (
+    *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"),
+)
+
+CLOUD_HOMES: Mapping[str, str] = {
+    "CLAUDE_CODE_USE_BEDROCK": ".aws",
+    "CLAUDE_CODE_USE_VERTEX": ".config/gcloud",
+    "CLAUDE_CODE_USE_FOUNDRY": ".azure",
+}
+"""Where a cloud's login is in the user's home, by the switch of the cloud."""
+
+OWN_FILES = ("sessions", "backups")
+"""What a process writes beside the login: files named after its id, which is another inside, and old configurations."""
+
+PROJECTS = "projects"
+"""Beside the login, too: what the user has said."""
+
+
+@frozen
+class Sandbox:
+    """``bwrap`` is the program of bubblewrap, ``needed`` the files of Claude Code; all paths are absolute.
+
+    ``is_there`` tells whether something is at a path.
+    """
+
+    bwrap: str
+    needed: tuple[str, ...]
+    is_there: Callable[[str], bool]
+
+    def before(self, env: Mapping[str, str], own: str, work: str, *, login: bool) -> tuple[str, ...]:
+        """Return what comes before the program's own arguments, to start it in ``work``, with ``own`` to write to.
+
+        With a ``login`` it has the one in the user's configuration.
+        """
+        home = env.get("HOME", "").rstrip("/")
+        hidden = [place for place in (*HIDDEN, *([home] if home.startswith("/") else [])) if self.is_there(place)]
+        return (
+            *(self.bwrap, "--unshare-pid", "--unshare-ipc"),
+            *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+            *(item for place in hidden for item in ("--tmpfs", place)),
+            *(item for place in self._read(env, home, hidden) for item in ("--ro-bind", place, place)),
+            *(self._login(env, home) if login else ()),
+            *("--bind", own, own, "--chdir", work, "--"),
+        )
+
+    def _read(self, env: Mapping[str, str], home: str, hidden: list[str]) -> Iterator[str]:
+        """Yield what is needed of what is hidden."""
+        named = [env[name] for name in (*CERTIFICATES, *CLOUD_FILES) if name in env]
+        clouds = [f"{home}/{place}" for switch, place in CLOUD_HOMES.items() if switch in env]
+        for path in dict.fromkeys((*self.needed, *named, *clouds)):
+            if any(path.startswith(f"{place}/") for place in hidden) and self.is_there(path):
+                yield path
+
+    def _login(self, env: Mapping[str, str], home: str) -> Iterator[str]:
+        given = env.get("CLAUDE_CONFIG_DIR", "")
+        place = given or f"{home}/.claude"
+        if not self.is_there(place):
+            return
+        yield from ("--bind", place, place)
+        for name in (*OWN_FILES, *([PROJECTS] if self.is_there(f"{place}/{PROJECTS}") else [])):
+            yield from ("--tmpfs", f"{place}/{name}")
+        beside = f"{home}/.claude.json"
+        if not given and self.is_there(beside):
+            # It is written by renaming, which a file that is mounted alone does not take.
+            yield from ("--ro-bind", beside, beside)
