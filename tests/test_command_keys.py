@@ -215,7 +215,7 @@ def serving(home: Path, *command: str) -> Iterator[int]:
         f"exec {sys.executable} -I -S {FAKE} '{json.dumps([['serve']])}'\n"
     )
     claude.chmod(0o700)
-    environ = {**os.environ, "CCA_CLAUDE": str(claude), "CCA_SELF_TEST": "0"}
+    environ = {**os.environ, "CCA_CLAUDE": str(claude), "CCA_SELF_TEST": "0", "CCA_SANDBOX": "off"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen([sys.executable, "-m", *command], text=True, env=environ, **pipes) as server:  # type: ignore[call-overload]
         try:

@@ -66,7 +66,7 @@ def environ(state_home: Path) -> dict[str, str]:
 
 async def recording(claude: Path, directory: Path, environ: Mapping[str, str]) -> Service:
     """Record one conversation into ``directory`` and return the service that did."""
-    settings = Settings(self_test=False, claude=claude, record=directory)
+    settings = Settings(self_test=False, sandbox="off", claude=claude, record=directory)
     async with open_service(settings, environ) as service:
         backend = service.backend
         async with backend.open(CONVERSATION) as process:
@@ -77,7 +77,7 @@ async def recording(claude: Path, directory: Path, environ: Mapping[str, str]) -
 
 
 async def test_a_service_of_live_processes(claude: Path, environ: dict[str, str]) -> None:
-    settings = Settings(self_test=False, claude=claude, models=("gpt-*=haiku",), silence_timeout=7.0)
+    settings = Settings(self_test=False, sandbox="off", claude=claude, models=("gpt-*=haiku",), silence_timeout=7.0)
     async with open_service(settings, environ) as service:
         assert isinstance(service.backend, Pool)
         assert (service.backend.name, service.backend.cli_version) == ("claude", "2.1.330")
@@ -108,7 +108,7 @@ async def test_what_stays_leaves_room_for_what_waits(
     staying: int,
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    async with open_service(Settings(self_test=False, claude=claude, **given), environ) as service:
+    async with open_service(Settings(self_test=False, sandbox="off", claude=claude, **given), environ) as service:
         assert isinstance(service.backend, Pool)
         assert (service.backend.most, service.backend.waiting, service.staying.room.most) == (most, waiting, staying)
 
@@ -127,14 +127,14 @@ async def test_what_stays_leaves_room_for_what_waits(
 async def test_a_history_goes_by_file_where_that_is_faster(
     claude: Path, environ: dict[str, str], given: dict[str, Any], file_from: int
 ) -> None:
-    async with open_service(Settings(self_test=False, claude=claude, **given), environ) as service:
+    async with open_service(Settings(self_test=False, sandbox="off", claude=claude, **given), environ) as service:
         assert isinstance(service.backend, Pool)
         assert isinstance(service.backend.starter, LiveBackend)
         assert service.backend.starter.file_from == file_from
 
 
 async def test_the_launch_is_that_of_the_settings(claude: Path, environ: dict[str, str]) -> None:
-    settings = Settings(self_test=False, claude=claude, retries=5, inherit=("MY_*",))
+    settings = Settings(self_test=False, sandbox="off", claude=claude, retries=5, inherit=("MY_*",))
     environ |= {"MY_OWN": "1", "DATABASE_PASSWORD": "x", "ANTHROPIC_API_KEY": "k"}
     async with open_service(settings, environ) as service:
         launch = launched(service)
@@ -154,7 +154,7 @@ def launched(service: Service) -> Launch:
 async def test_offline_the_scripted_model_answers(claude: Path, environ: dict[str, str]) -> None:
     """Whatever else is set: no key and no address of the user's is used."""
     environ |= {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "http://a", "HTTPS_PROXY": "http://b"}
-    async with open_service(Settings(self_test=False, claude=claude, offline=True), environ) as service:
+    async with open_service(Settings(self_test=False, sandbox="off", claude=claude, offline=True), environ) as service:
         env = launched(service).env
         assert env["ANTHROPIC_API_KEY"] == OFFLINE_KEY
         assert "HTTPS_PROXY" not in env
@@ -174,7 +174,7 @@ async def test_offline_the_scripted_model_answers(claude: Path, environ: dict[st
     ids=["live", "offline", "recorded", "offline and recorded"],
 )
 async def test_health_tells_who_answers(claude: Path, settings: Mapping[str, Any], name: str) -> None:
-    app = create_app(Settings(self_test=False, claude=claude, **settings))
+    app = create_app(Settings(self_test=False, sandbox="off", claude=claude, **settings))
     async with app.test_app():
         assert (await health(app))["backend"] == name
 
@@ -223,9 +223,11 @@ def test_sessions_are_in_the_users_state_directory(variables: Mapping[str, str],
 async def test_the_database_is_where_the_settings_say(
     claude: Path, tmp_path: Path, state_home: Path, environ: dict[str, str]
 ) -> None:
-    async with open_service(Settings(self_test=False, claude=claude), environ) as service:
+    async with open_service(Settings(self_test=False, sandbox="off", claude=claude), environ) as service:
         assert service.database.path == state_home / "cca" / "sessions.db"
-    async with open_service(Settings(self_test=False, claude=claude, database=tmp_path / "own.db"), environ) as service:
+    async with open_service(
+        Settings(self_test=False, sandbox="off", claude=claude, database=tmp_path / "own.db"), environ
+    ) as service:
         assert service.database.path == tmp_path / "own.db"
     assert (tmp_path / "own.db").exists()
 
@@ -249,7 +251,7 @@ async def test_what_was_spent_in_the_last_day_counts_after_a_restart(
     path, now = tmp_path / "cca.db", time.time()
     once = Exchange("req_1", now - 3600, "openai_chat", "k1", "claude-x", "end_turn", 0.5, 1.0, 3.0, Usage())
     await spent(path, once, evolve(once, key="k2", began_at=now - 2 * DAY), evolve(once, key="k3", cost=0.0))
-    settings = Settings(self_test=False, claude=claude, database=path)
+    settings = Settings(self_test=False, sandbox="off", claude=claude, database=path)
     limits = Limits(usd_per_day=2.0)
     async with open_service(settings, environ) as service:
         with pytest.raises(RateLimited), service.limiter.admit("k1", limits, 1):
@@ -265,7 +267,7 @@ async def test_what_has_expired_is_gone_once_it_serves(claude: Path, tmp_path: P
         for name, expires_after in (("old", 1.0), ("young", 1e6), ("kept", None)):
             begun = partial(begin, name=Name("", name), now=now - 100, expires_after=expires_after)
             await database.write(begun)
-    async with open_service(Settings(self_test=False, claude=claude, database=path), environ) as service:
+    async with open_service(Settings(self_test=False, sandbox="off", claude=claude, database=path), environ) as service:
         names = ["old"]
         with trio.fail_after(5):
             while "old" in names:
@@ -325,7 +327,7 @@ async def test_an_application_opens_its_service_when_it_starts(claude: Path, mon
 
 
 async def test_an_application_with_settings_of_its_own(claude: Path) -> None:
-    app = create_app(Settings(self_test=False, claude=claude, body_limit=10))
+    app = create_app(Settings(self_test=False, sandbox="off", claude=claude, body_limit=10))
     assert app.config["MAX_CONTENT_LENGTH"] == 10
     async with app.test_app():
         assert (await health(app))["backend"] == "claude"
