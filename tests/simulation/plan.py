@@ -3,6 +3,7 @@
 All of it is drawn from a seed. Nothing in a plan depends on what comes of it.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
@@ -16,6 +17,9 @@ from outcomes import WAYS
 
 DAY = 60.0
 """Seconds in which all that is planned begins."""
+
+FAR = (3600.0, -3600.0, 86_400.0, -86_400.0)
+"""Seconds that the wall clock jumps."""
 
 OWNERS = ("ann", "bob")
 
@@ -52,7 +56,8 @@ class Trouble:
 class Plan:
     """``starts`` is what the next processes do as they are started: how long that takes, or why it fails.
 
-    ``revoked`` and ``ends`` are when the first owner's key is, and when the server does; ``None`` is never.
+    ``revoked`` and ``ends`` are when the first owner's key is, and when the server does; ``None`` is never. ``jumps`` are
+    when the wall clock jumps, and how far.
     """
 
     seed: int
@@ -64,6 +69,7 @@ class Plan:
     troubles: tuple[Trouble, ...]
     revoked: float | None
     ends: float | None
+    jumps: tuple[tuple[float, float], ...]
 
 
 def plan_of(seed: int) -> Plan:
@@ -80,6 +86,7 @@ def plan_of(seed: int) -> Plan:
             "silence_timeout": 10.0,
             "answer_timeout": 60.0,
             "staying_timeout": 30.0,
+            "session_expiry": math.inf,
         },
         pooled=chance.random() < 0.5,
         keys=keys,
@@ -88,6 +95,7 @@ def plan_of(seed: int) -> Plan:
         troubles=tuple(_troubles(chance)),
         revoked=chance.random() * DAY if keys else None,
         ends=chance.random() * DAY if chance.random() < 0.2 else None,
+        jumps=tuple((chance.random() * DAY, chance.choice(FAR)) for _ in range(chance.choice([0, 0, 1, 2]))),
     )
 
 
