@@ -44,6 +44,8 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setenv("CCA_GRACE", "0.2")
     monkeypatch.setenv("CCA_WAITING", str(WAITING))
     monkeypatch.setenv("CCA_SELF_TEST", "0")
+    # What stands for Claude Code needs the Python of the tests, which is not in the sandbox.
+    monkeypatch.setenv("CCA_SANDBOX", "off")
     # What stands for Claude Code here is more files than itself.
     monkeypatch.setenv("CCA_SANDBOX", "off")
     return dict(os.environ)
