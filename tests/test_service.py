@@ -320,7 +320,8 @@ async def health(app: CcaApp) -> Mapping[str, str]:
 
 
 async def test_an_application_opens_its_service_when_it_starts(claude: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CCA_CLAUDE", str(claude))
+    for name, value in {"CCA_CLAUDE": str(claude), "CCA_SELF_TEST": "0", "CCA_SANDBOX": "off"}.items():
+        monkeypatch.setenv(name, value)
     app = create_app()
     async with app.test_app():
         assert (await health(app))["cli_version"] == "2.1.330"
