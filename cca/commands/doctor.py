@@ -11,7 +11,7 @@ from cca.doctor.finding import Finding, as_json, failed, lines, ok
 from cca.service import default_database
 from cca.settings import Settings, read_settings
 
-SETTINGS = ("host", "port", "claude", "offline", "replay", "database")
+SETTINGS = ("host", "port", "claude", "offline", "replay", "database", "sandbox")
 """What is to be said to it as to ``serve``, so that it looks at the same."""
 
 FAILED = 1

@@ -13,7 +13,7 @@ from attrs import evolve
 from cca.backends.live import LiveBackend
 from cca.claude.launch import Directories, Launch
 from cca.doctor.canary import CANARY, faults, muted, trap
-from cca.errors import Unavailable
+from cca.errors import CcaError, Unavailable, innermost
 from cca.exchange import Deadlines, converse
 from cca.model import Told
 from cca.talk import talk_of
@@ -40,6 +40,15 @@ async def check(live: LiveBackend) -> None:
 
 async def misbehaviour(live: LiveBackend) -> Sequence[str]:
     """Return what is wrong, as ``check`` looks at it. Raise ``Unavailable`` for what cannot be started."""
+    failure: CcaError | None = None
+    try:
+        return await _looked_at(live)
+    except* CcaError as group:
+        failure = innermost(group)
+    raise failure
+
+
+async def _looked_at(live: LiveBackend) -> Sequence[str]:
     # It is a server of its own, which takes a while to load.
     from cca.scripted import open_scripted_model  # noqa: PLC0415
 

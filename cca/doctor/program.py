@@ -7,11 +7,13 @@ from pathlib import Path
 
 import trio
 
+from cca.backends.bubblewrap import HOW, find_sandbox
 from cca.backends.discovery import find_claude, version_at
 from cca.backends.live import Launcher, LiveBackend, open_reaper
 from cca.claude.launch import launch
+from cca.claude.sandbox import Sandbox
 from cca.doctor.behaviour import misbehaviour
-from cca.doctor.finding import Finding, fail, ok
+from cca.doctor.finding import Finding, fail, ok, warn
 from cca.errors import Unavailable
 from cca.settings import Settings
 
@@ -25,8 +27,23 @@ async def claude(settings: Settings, environ: Mapping[str, str]) -> list[Finding
     except Unavailable as error:
         return [fail("claude code", str(error), "Without it, cca serves recordings alone: --replay.")]
     version = ".".join(map(str, await trio.to_thread.run_sync(version_at, found, environ) or ()))
-    launcher: Launcher = partial(launch, found, environ, retries=settings.retries, inherit=settings.inherit)
-    return [ok("claude code", f"{version}, {found}"), await behaviour(launcher)]
+    program = ok("claude code", f"{version}, {found}")
+    try:
+        sandbox = await trio.to_thread.run_sync(find_sandbox, settings.sandbox, found, environ)
+    except Unavailable as error:
+        return [program, fail("sandbox", str(error), HOW)]
+    launcher: Launcher = partial(
+        launch, found, environ, retries=settings.retries, inherit=settings.inherit, sandbox=sandbox
+    )
+    return [program, _around(sandbox, settings.sandbox), await behaviour(launcher)]
+
+
+def _around(sandbox: Sandbox | None, wanted: str) -> Finding:
+    if sandbox is not None:
+        return ok("sandbox", f"bubblewrap, {sandbox.bwrap}")
+    if wanted == "off":
+        return ok("sandbox", "off, as it was told")
+    return warn("sandbox", "none: Claude Code could reach all that its user can, if it were made to", HOW)
 
 
 async def behaviour(launcher: Launcher) -> Finding:

@@ -163,7 +163,7 @@ class Plants:
                 f'"}}\n{frame}\n',
                 f"\r\n{frame}\r\n",
                 f"\u2028{frame}\u2028",
-                f"\x00{frame}\x85{frame}\x0c",
+                f"\x00{frame}\x85\x0c",
             )
 
 

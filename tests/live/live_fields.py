@@ -52,7 +52,7 @@ def _chat(text: str) -> tuple[str, Json]:
         {"role": "user", "content": text},
     ]
     function = {"name": CALLED["name"], "description": text, "parameters": _parameters(text)}
-    kept = {"user": text, "metadata": {"a": text[:512]}, "safety_identifier": text, "prompt_cache_key": text}
+    kept = {"user": text, "metadata": {"a": text}, "safety_identifier": text, "prompt_cache_key": text}
     form = {"name": "form", "description": text, "schema": _form(text), "strict": True}
     return "/v1/chat/completions", {
         "model": "haiku",
@@ -80,14 +80,14 @@ def _responses(text: str) -> tuple[str, Json]:
         {"role": "user", "content": [{"type": "input_text", "text": text}]},
     ]
     tool = {"type": "function", "name": "f", "description": text, "parameters": _parameters(text)}
-    kept = {"user": text, "metadata": {"a": text[:512]}, "safety_identifier": text, "prompt_cache_key": text}
+    kept = {"user": text, "metadata": {"a": text}, "safety_identifier": text, "prompt_cache_key": text}
     form = {"type": "json_schema", "name": "form", "description": text, "schema": _odd_form(text)}
     asked = {"model": "haiku", "instructions": text, "input": items, "tools": [tool], "store": False}
     return "/v1/responses", {**asked, "text": {"format": form}, **kept}
 
 
 def _document(text: str, source: Mapping[str, Json]) -> Json:
-    return {"type": "document", "source": source, "title": text[:500], "context": text, "citations": {"enabled": False}}
+    return {"type": "document", "source": source, "title": text, "context": text, "citations": {"enabled": False}}
 
 
 def _messages(text: str) -> tuple[str, Json]:
@@ -96,7 +96,7 @@ def _messages(text: str) -> tuple[str, Json]:
         said,
         _document(text, {"type": "text", "media_type": "text/plain", "data": text}),
         _document(text, {"type": "content", "content": [said]}),
-        {"type": "search_result", "source": text, "title": text[:500], "content": [said]},
+        {"type": "search_result", "source": text, "title": text, "content": [said]},
     ]
     messages: list[Json] = [
         {"role": "user", "content": text},
