@@ -44,6 +44,16 @@ def test_a_user_turn_of_any_text_is_one_line_and_comes_back_as_it_was(content: l
     assert frame.get("shouldQuery", True) is query
 
 
+def test_every_character_there_is_comes_back_as_it_was() -> None:
+    """S-33: all code points, lone surrogates too, in a text and in the result of a call."""
+    # The last first: in their own order, two of the surrogates are a pair.
+    everything = "".join(map(chr, reversed(range(0x110000))))
+    blocks = [{"type": "text", "text": everything}]
+    assert read(frames.user(blocks, query=True))["message"]["content"] == blocks
+    said = read(frames.tool_result("1", 2, [everything]))["response"]["response"]["mcp_response"]
+    assert said["result"]["content"] == blocks
+
+
 @given(BLOCKS)
 def test_an_assistant_turn_of_any_text_is_one_line_and_comes_back_as_it_was(content: list[Any]) -> None:
     frame = read(frames.assistant(content))
@@ -58,6 +68,7 @@ def test_a_system_prompt_of_any_text_is_one_line_and_comes_back_as_it_was(system
 
 @pytest.mark.parametrize("words", HOSTILE, ids=ascii)
 def test_text_that_looks_like_a_frame_a_command_or_a_path_stays_a_string_of_its_frame(words: str) -> None:
+    """S-34."""
     tool = {"name": words, "description": words, "inputSchema": {words: words}}
     user = read(frames.user([{"type": "text", "text": words}], query=True))
     assert set(user) == {"type", "message", "parent_tool_use_id", "session_id", "client_composed"}
