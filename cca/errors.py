@@ -103,6 +103,10 @@ class UpstreamFailed(CcaError):
     status = 502
 
 
+class Unheard(UpstreamFailed):
+    """Claude Code ended before it said a word to its request: nothing was asked of the model, and another may do it."""
+
+
 class NotUnderstood(UpstreamFailed):
     """Claude Code said something that this cca does not know. It would say it again, and be paid again."""
 

@@ -12,7 +12,7 @@ import trio
 from attrs import define, frozen
 
 from cca.claude.dialogue import Dialogue
-from cca.errors import CcaError, DeadlineExceeded, InternalError, innermost
+from cca.errors import CcaError, DeadlineExceeded, InternalError, Unheard, innermost
 from cca.model import Event, Failed, Finished, Told
 from cca.talk import Talk
 
@@ -148,7 +148,7 @@ async def hold(
     """Send the events of an answer. ``talk`` is entered, and left at its end; cancelling kills its process.
 
     ``settle`` is called once the answer is complete, before its end is sent; what it raises is raised, and so is the
-    failure of the answer.
+    failure of the answer: ``Unheard`` is one that another process may not have.
     """
     failed = None
     with trio.move_on_after(deadlines.answer) as whole:
@@ -171,6 +171,7 @@ async def _relay(
     """Return the failure that ended the answer, if one did."""
     dialogue, process = talk.dialogue, talk.process
     first_by = trio.current_time() + deadlines.first_event
+    heard = False
     process.write(talk.opened())
     while True:
         by = trio.current_time() + deadlines.silence if dialogue.answering else first_by
@@ -180,7 +181,10 @@ async def _relay(
         if silence.cancelled_caught:
             events = dialogue.fail(_silent(dialogue, deadlines))
         elif how is None:
+            heard = True
             events = talk.hear(chunk)
+        elif not heard:
+            return Unheard(f"Claude Code ended ({how}) before it said anything.")
         else:
             # What came after the last newline was cut off, however complete it looks.
             events = dialogue.close(str(how))

@@ -21,7 +21,7 @@ from cca.aside import aside
 from cca.backends.transcript import request_json
 from cca.dialects.contract import Ask, Dialect, Stamp
 from cca.dialects.pairing import check_pairs
-from cca.errors import CcaError
+from cca.errors import CcaError, Unheard
 from cca.estimate import estimated_tokens
 from cca.exchange import Answer, Choice, answer_on, hold
 from cca.keys import Principal
@@ -209,8 +209,16 @@ async def _choose(
         # After its place and its process are free for others: a database that is busy keeps nobody waiting.
         after.push_async_callback(_keep, service, asked, stream=request.ask.stream)
         asked.tally.asked_tokens = asked.tokens - (asked.conversation.sampling.max_tokens or 0)
-        talk = service.staying.talk(request.principal.owner, asked.conversation, asked.size)
-        await hold(talk, service.deadlines, choice, settle)
+        for tried in (False, True):
+            talk = service.staying.talk(request.principal.owner, asked.conversation, asked.size)
+            try:
+                await hold(talk, service.deadlines, choice, settle)
+            except Unheard:
+                # It was killed just as it was given away. Once may be that; twice is no accident.
+                if tried:
+                    raise
+            else:
+                return
 
 
 def _session(

@@ -13,7 +13,7 @@ from fakes import CONVERSATION, SECONDS, Step, launching, nothing_left, open_bac
 
 from cca.backends import Exit
 from cca.claude.lines import LINE_LIMIT
-from cca.errors import CcaError, DeadlineExceeded, ModelApiFailed, UpstreamFailed
+from cca.errors import CcaError, DeadlineExceeded, ModelApiFailed, Unheard, UpstreamFailed
 from cca.exchange import CHANNEL_SIZE, Deadlines, converse
 from cca.model import Event, Failed, Finished, TextDelta, Told
 from cca.talk import fresh
@@ -74,7 +74,7 @@ HANGS: Step = ("hang",)
 EXITS: Step = ("exit", 0)
 
 END_OF_A_TURN: dict[str, tuple[Sequence[Step], type[CcaError] | None, str]] = {
-    "exit 0 without a word": ([EXITS], UpstreamFailed, "ended (exit code 0)"),
+    "exit 0 without a word": ([EXITS], Unheard, "ended (exit code 0)"),
     "exit 0 in its answer": ([BEGUN, EXITS], UpstreamFailed, "ended (exit code 0)"),
     "exit 1 with is_error": ([puts(api_error(500, "boom")), ("exit", 1)], ModelApiFailed, "boom"),
     "is_error in its answer": ([BEGUN, puts(api_error(500, "boom")), ("exit", 1)], ModelApiFailed, "boom"),

@@ -56,8 +56,8 @@ class Trouble:
 class Plan:
     """``starts`` is what the next processes do as they are started: how long that takes, or why it fails.
 
-    ``revoked`` and ``ends`` are when the first owner's key is, and when the server does; ``None`` is never. ``jumps`` are
-    when the wall clock jumps, and how far.
+    ``revoked`` and ``ends`` are when the first owner's key is, and when the server does; ``None`` is never. ``jumps``
+    has when the wall clock jumps, and how far.
     """
 
     seed: int

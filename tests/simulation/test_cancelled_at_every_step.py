@@ -79,7 +79,7 @@ async def ends_at(server: Server, step: int, request: bytes, end: Ending) -> boo
 
 
 @pytest.mark.parametrize(
-    "stride", [pytest.param(13, id="some steps"), pytest.param(1, id="all steps", marks=pytest.mark.soak)]
+    "stride", [pytest.param(23, id="some steps"), pytest.param(1, id="all steps", marks=pytest.mark.soak)]
 )
 @pytest.mark.parametrize("end", [cancelled, left])
 @pytest.mark.parametrize(("request_bytes", "said"), REQUESTS.values(), ids=REQUESTS)

@@ -1,6 +1,7 @@
 """A server in memory that lives through a plan, and what must hold of it whatever happened."""
 
 import json
+import math
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -68,6 +69,7 @@ class World:
     server: Server
     tokens: Mapping[str, str]
     seen: dict[str, tuple[Outcome, float]] = field(factory=dict)
+    revoked: float = math.inf
 
     async def come(self, visit: Visit) -> None:
         """Ask, and read to the end of the connection, or leave before."""
@@ -110,6 +112,7 @@ class World:
             except Unavailable:
                 await trio.sleep(1)
             else:
+                self.revoked = trio.current_time()
                 return
 
     async def end(self, at: float) -> None:
@@ -146,6 +149,8 @@ class World:
         match outcome.end:
             case "answered":
                 assert outcome.text == visit.text, f"{visit.name} has less than the whole"
+                if visit.owner == OWNERS[0] and not visit.pace and not self.plan.troubles:
+                    assert at <= self.revoked + 1, f"{visit.name} was answered though its key was revoked"
             case "cut":
                 assert ended, f"{visit.name} was cut off"
             case "failed":
@@ -154,9 +159,8 @@ class World:
                 )
                 assert outcome.status in REFUSALS | ({500} if ours else set()) | {200}, f"{visit.name}: {outcome}"
         if outcome.status == 401 and not _refused(visit):
-            assert self.plan.revoked is not None
             assert visit.owner == OWNERS[0]
-            assert at >= self.plan.revoked
+            assert at >= self.revoked
 
     def check_history(self) -> None:
         """Hold that what is kept is whole turns, one after the other, and has each answer that a client was told of."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trio
-from claude_says import HELLO, MODEL, arguments, start, stop, text, thinking, tool
+from claude_says import HELLO, MODEL, arguments, line, start, stop, text, thinking, tool
 from messages_wire import NEW, OLD, body, error, error_in, events, post, said, streamed, user
 from trio.testing import MockClock
 from wire_harness import Client, FakeBackend, Said, get, serving
@@ -113,7 +113,7 @@ async def test_a_whole_answer_waits_for_its_status(autojump_clock: MockClock) ->
 async def test_a_failure_has_its_status_until_the_stream_began(
     seconds: float, status: int, autojump_clock: MockClock
 ) -> None:
-    async with serving(seconds, Exit(1), heartbeat=1.0) as server:
+    async with serving(seconds, line({"type": "system"}), Exit(1), heartbeat=1.0) as server:
         reply = await server.ask(post(streamed()))
     assert reply.status == status
     if status == 200:
