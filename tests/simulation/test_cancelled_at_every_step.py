@@ -82,16 +82,16 @@ async def ends_at(server: Server, step: int, request: bytes, end: Ending) -> boo
     "stride", [pytest.param(23, id="some steps"), pytest.param(1, id="all steps", marks=pytest.mark.soak)]
 )
 @pytest.mark.parametrize("end", [cancelled, left])
-@pytest.mark.parametrize(("request_bytes", "said"), REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.parametrize("name", REQUESTS)
 async def test_nothing_is_left(
-    request_bytes: bytes,
-    said: tuple[Any, ...],
+    name: str,
     end: Ending,
     stride: int,
     autojump_clock: MockClock,
     survival: Survival,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    request_bytes, said = REQUESTS[name]
     tried, lost = 0, list[str]()
     async with serving(backend=FakeBackend(said, start_seconds=0.1, end_seconds=0.1)) as server:
         await server.ask(request_bytes)
@@ -107,7 +107,7 @@ async def test_nothing_is_left(
             if not had:
                 break
         assert (await server.ask(request_bytes)).status in (200, 502)
-    survival("R-04", f"requests that were {end.__name__} at a step", tried=tried, lost=len(lost))
+    survival("R-04", f"steps at which {name} was {end.__name__}", tried=tried, lost=len(lost))
     assert not lost
     assert 30 < tried * stride < MOST
     assert not [record for record in caplog.records if record.exc_info]
