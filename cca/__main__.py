@@ -1,6 +1,7 @@
 """The command. It reads the process's arguments; the environment comes from ``service``."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from cca.commands.keys import add_keys
 from cca.commands.sessions import add_sessions
 from cca.commands.usage import add_usage
 from cca.errors import CcaError, Unavailable, innermost
-from cca.logs import open_log, tune_log
+from cca.logs import OURS, one_line, open_log, tune_log
 from cca.service import open_service, process_environ
 from cca.settings import Settings, SettingsError, read_settings
 from cca.version import VERSION
@@ -23,6 +24,9 @@ from cca.version import VERSION
 CANNOT_START = 2
 """Exit code when cca cannot do what it was told; the message on stderr says why."""
 
+
+FAULT = 70
+"""Exit code when a fault in cca ended it, by the custom of sysexits.h."""
 
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, by the shells' custom."""
@@ -56,9 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = NOBODY_READS
     except* OSError as group:
         if flags.run is _serve:
-            raise
-        # What else a command reads and writes has errors of its own.
-        problem, code = Unavailable(f"The output cannot be written: {innermost(group).strerror}."), CANNOT_START
+            code = _fault(group)
+        else:
+            # What else a command reads and writes has errors of its own.
+            problem, code = Unavailable(f"The output cannot be written: {innermost(group).strerror}."), CANNOT_START
+    except* Exception as group:  # noqa: BLE001 - it is told whole, but for its words
+        code = _fault(group)
     if code:
         _forget_output()
     if problem is not None:
@@ -66,9 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _fault(fault: BaseException) -> int:
+    """Log a fault of cca's, instead of Python, which tells what it says, and return the exit code."""
+    logging.getLogger(OURS).critical("A fault in cca ended it.", exc_info=fault)
+    return FAULT
+
+
 def _complain(said: str) -> None:
     with suppress(OSError):
-        print(f"cca: {said}", file=sys.stderr)
+        print(f"cca: {one_line(said)}", file=sys.stderr)
 
 
 def _forget_output() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cca.__main__ import main
+from cca.__main__ import FAULT, main
 from command_harness import in_shell
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -40,6 +40,20 @@ def test_a_host_that_is_open_and_without_keys_fails() -> None:
 def test_a_setting_that_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--port", "99999"]) == 2
     assert "--port (CCA_PORT) is 99999" in capsys.readouterr().err
+
+
+def test_a_fault_is_logged_and_what_it_says_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """S-63: Python would print it, with a traceback, past the log."""
+
+    async def break_down(*_: object) -> None:
+        raise ValueError("the treasure is under the oak")
+
+    monkeypatch.setattr("cca.commands.doctor.examine", break_down)
+    assert main(["doctor"]) == FAULT
+    assert capsys.readouterr() == ("", "")
+    assert [record.message for record in caplog.records] == ["A fault in cca ended it."]
 
 
 def test_a_full_disk_is_one_line() -> None:

@@ -148,6 +148,16 @@ class LiveProcess:
                 os.killpg(self.popen.pid, signal.SIGKILL)
 
 
+@define(slots=False)
+class EndedAtStart(Unavailable):
+    """A client is told that it ended; whoever runs cca, and reads its log, what it ``wrote`` to stderr, too."""
+
+    wrote: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message.removesuffix('.')}: {self.wrote or 'no reason given'}"
+
+
 class Heard(Protocol):
     """What reads a process's stdout up to the answer to what it was asked."""
 
@@ -167,7 +177,7 @@ async def hear(process: LiveProcess, heard: Heard) -> None:
             chunk = await process.read()
             if not chunk:
                 how = await process.wait()
-                raise Unavailable(f"Claude Code ended at its start ({how}): {how.stderr.strip() or 'no reason given'}")
+                raise EndedAtStart(f"Claude Code ended at its start ({how}).", wrote=how.stderr.strip())
             try:
                 heard.feed(chunk)
             except UpstreamFailed as error:

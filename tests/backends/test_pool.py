@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from fake_starter import GARBAGE, SILENCE, FakeStarter, Plan, WaitingProcess, dead_after, prepared_after
 
 from cca.backends.pool import CALM, FIRST_DELAY, LONGEST_DELAY, LOOK_INTERVAL, MANY_PARTS, Pool
-from cca.backends.process import START_TIMEOUT
+from cca.backends.process import START_TIMEOUT, EndedAtStart
 from cca.errors import CcaError, InternalError, Unavailable, innermost
 from cca.model import Conversation, ModelEntry, Text, UserTurn
 
@@ -423,7 +423,7 @@ async def test_each_failure_is_told_to_one_in_their_order_and_the_others_have_st
     requests = [Request() for _ in range(3)]
     async with opened(starter, waiting=0) as pool, asking(pool, *requests):
         await after(3)
-        assert [type(request.error) for request in requests] == [Unavailable, type(None), type(None)]
+        assert [type(request.error) for request in requests] == [EndedAtStart, type(None), type(None)]
         assert [request.given_at for request in requests] == [None, 2, 3]
 
 

@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from wire_harness import CHAT, HOST, Client, Server, chat, get, posted, raw, serving, streamed, user
 
 from cca.backends import Exit
-from cca.errors import Unavailable
+from cca.backends.process import EndedAtStart
 from cca.logs import Entries, hidden
 from cca.settings import Settings
 
@@ -92,8 +92,9 @@ async def test_no_level_tells_what_was_said_or_with_which_key(
             assert (await server.ask(get(f"/v1/sessions/{KEY}", *AUTHORIZED[1:]))).status == 404
             plain = raw("POST", CHAT, *AUTHORIZED, f"Content-Length: {len(PROMPT)}", body=PROMPT.encode())
             assert (await server.ask(plain)).status == 415
-            server.backend.fault = Unavailable(f"Claude Code ended at its start (exit code 7): {STDERR}")
-            assert await ask(server, CHAT) == 503
+            server.backend.fault = EndedAtStart("Claude Code ended at its start (exit code 7).", wrote=STDERR)
+            reply = await server.ask(posted(CHAT, BODY))
+            assert (reply.status, reply.error["message"]) == (503, "Claude Code ended at its start (exit code 7).")
     told = written.getvalue()
     for secret in (PROMPT, ANSWER, KEY, OTHERS, STDERR.partition("=")[2]):
         assert secret not in told
