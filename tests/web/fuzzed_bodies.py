@@ -8,7 +8,9 @@ import json
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
-from typing import Any, Literal, Required, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
+
+from typing_extensions import get_type_hints
 
 DEPTH = 7
 """How deep a type that holds itself is followed."""
@@ -24,20 +26,8 @@ STRINGS = (
 NUMBERS = (0, 1, -1, 2, 1.0, 0.5, -0.0, 2.5, 1e308, -1e308, 5e-324, 2**31, 2**53 + 1, 2**63, -(2**63), 2**64, 10**400)
 LEAVES: tuple[Any, ...] = (None, True, False, *NUMBERS, *STRINGS)
 NAMES = (
-    "type",
-    "role",
-    "content",
-    "text",
-    "id",
-    "name",
-    "input",
-    "source",
-    "data",
-    "url",
-    "x",
-    "",
-    "__class__",
-    "model",
+    *("type", "role", "content", "text", "id", "name", "input", "source", "data", "url", "model"),
+    *("x", "", "__class__"),
 )
 
 

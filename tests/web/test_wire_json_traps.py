@@ -1,0 +1,85 @@
+"""JSON that makes parsers recurse, guess or wait: on every route that takes a body it is a 400, and at once."""
+
+import time
+
+import pytest
+from claude_says import HELLO
+from messages_wire import MESSAGES
+from test_wire_any_body import GOOD
+from trio.testing import MockClock
+from wire_harness import CHAT, posted, serving
+
+DEEP, MANY = 100_000, 1_000_000
+
+TRAPS = {
+    "arrays in arrays": b"[" * DEEP + b"]" * DEEP,
+    "arrays without end": b"[" * DEEP,
+    "objects in objects": b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+    "arrays in messages": b'{"model":"sonnet","messages":' + b"[" * DEEP + b"]" * DEEP + b"}",
+    "arrays in what has no name": b'{"model":"sonnet","x":' + b"[" * DEEP + b"]" * DEEP + b"}",
+    "a number of 5,000 digits": b'{"model":"sonnet","max_tokens":' + b"9" * 5000 + b"}",
+    "a fraction of 5,000 digits": b'{"model":"sonnet","temperature":' + b"9" * 5000 + b".5}",
+    "NaN": b'{"model":"sonnet","temperature":NaN}',
+    "Infinity": b'{"model":"sonnet","temperature":Infinity}',
+    "-Infinity": b'{"model":"sonnet","temperature":-Infinity}',
+    "1e999": b'{"model":"sonnet","temperature":1e999}',
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "UTF-16": "{}".encode("utf-16"),
+    "UTF-16 without a mark": '{"model":"sonnet"}'.encode("utf-16-le"),
+    "UTF-32": "{}".encode("utf-32"),
+    "Latin-1": '{"model":"\u00e9"}'.encode("latin-1"),
+    "an overlong NUL": b'{"model":"\xc0\x80"}',
+    "half a surrogate": b'{"model":"\\ud800"}',
+    "half a surrogate in a name": b'{"\\udfff":1}',
+    "half a surrogate in bytes": b'{"model":"\xed\xa0\x80"}',
+    "a surrogate and no half": b'{"model":"\\ud83dx"}',
+    "a NUL": b'{"model":"\x00"}',
+    "a line break in text": b'{"model":"a\nb"}',
+    "a comment": b'{"model":"sonnet"} // x',
+    "a comma too many": b'{"model":"sonnet",}',
+    "quotes of another kind": b"{'model':'sonnet'}",
+    "two values": b"{}{}",
+    "an array": b"[]",
+    "text": b'"model"',
+    "a number": b"5",
+    "null": b"null",
+    "nothing but space": b" \n\t",
+    "a million numbers": b"[" + b"1," * MANY + b"1]",
+    "a million items in messages": b'{"model":"sonnet","max_tokens":9,"messages":[' + b"1," * MANY + b"1]}",
+    "a million items in input": b'{"model":"sonnet","input":[' + b"1," * MANY + b'1],"items":5,"metadata":5}',
+    "a million times one name": b'{"model":5,' + b'"model":5,' * 100_000 + b'"model":5}',
+}
+
+SECONDS = 0.2
+"""Of the processor, at most, for what can be told at once; a million items are read first."""
+
+READING = 2.0
+
+WITHOUT_BODY = ("/cancel", "/compact")
+"""The end of routes that say the same whatever their body is."""
+
+
+@pytest.mark.parametrize("name", TRAPS)
+async def test_a_trap_is_a_400_at_once(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """S-17. The clock is the real one: large bodies are read in a thread."""
+    trap = TRAPS[name]
+    async with serving(*HELLO) as server:
+        for path in (CHAT, MESSAGES) if len(trap) > MANY else GOOD:
+            began = time.process_time()
+            reply = await server.ask(posted(path, trap))
+            took = time.process_time() - began
+            assert reply.status == 400 or path.endswith(WITHOUT_BODY), path
+            assert 400 <= reply.status < 500
+            assert reply.json["error"]["message"]
+            assert len(reply.body) < 1000
+            assert took < (READING if len(trap) > MANY else SECONDS), path
+        assert server.backend.opened == 0
+    assert caplog.text == ""
+
+
+async def test_of_a_name_that_is_there_twice_the_last_counts(autojump_clock: MockClock) -> None:
+    """There is one reader of a body, so that nothing was checked that is not what is asked."""
+    body = b'{"model":"x","messages":5,"messages":[{"role":"user","content":"Hi"}],"model":"haiku"}'
+    async with serving(*HELLO) as server:
+        assert (await server.ask(posted(CHAT, body))).status == 200
+        assert [each.model for each in server.backend.conversations] == ["haiku"]
