@@ -43,6 +43,7 @@ PURE = (
     "cca/limits/rates.py",
     "cca/limits/account.py",
     "cca/limits/limiter.py",
+    "cca/limits/wrong_keys.py",
     "cca/keys.py",
     "cca/doctor/canary.py",
     "cca/doctor/finding.py",

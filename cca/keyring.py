@@ -13,8 +13,9 @@ from functools import partial
 import trio
 from attrs import define, field
 
-from cca.errors import Unauthorized, Unavailable
+from cca.errors import RateLimited, Unauthorized, Unavailable
 from cca.keys import INVALID, NOBODY, Key, Principal, digest, id_in, same
+from cca.limits.wrong_keys import WrongKeys
 from cca.store import keys
 from cca.store.database import Database
 
@@ -37,6 +38,7 @@ class Keyring:
     database: Database
     now: Callable[[], float]
     exists: bool = field(default=False, init=False)
+    wrong_keys: WrongKeys = field(factory=WrongKeys, init=False)
     _keys: Mapping[str, Key] = field(factory=dict, init=False)
     _lost: frozenset[str] = field(default=frozenset(), init=False)
     _digest_key: bytes = field(default=b"", init=False)
@@ -49,18 +51,29 @@ class Keyring:
         async with self._reading:
             await self._read()
 
-    async def authenticate(self, presented: tuple[bytes, ...]) -> Principal:
+    async def authenticate(self, presented: tuple[bytes, ...], peer: str = "") -> Principal:
         """Return whose the credentials are. Raise one and the same ``Unauthorized`` for all that are not valid.
 
-        A key that is not known to be valid may be new: then the database is read first, for all who wait at once.
+        A key that is not known to be valid may be new: then the database is read first, for all who wait at once. From
+        a peer with too many wrong ones it is ``RateLimited``, and nothing is read for it.
         """
         if not self.exists:
             return NOBODY
         key = self._valid(presented)
+        if key is None and presented:
+            wait = self.wrong_keys.wait(peer, trio.current_time())
+            if wait is not None:
+                raise RateLimited(
+                    "Too many wrong API keys came from this address. Look at the key, and try again later.",
+                    code="too_many_wrong_keys",
+                    retry_after=wait,
+                )
         if key is None and any(id_in(each) for each in presented):
             await self._read_again()
             key = self._valid(presented)
         if key is None:
+            if presented:
+                self.wrong_keys.count(peer, trio.current_time())
             raise Unauthorized(
                 "This needs a valid API key, as `Authorization: Bearer sk-cca-...` or `x-api-key: sk-cca-...`, and the "
                 "same one where both are sent. Ask whoever runs this cca for one; it is made with `cca keys create`.",

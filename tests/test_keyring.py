@@ -160,6 +160,7 @@ async def test_keys_that_are_not_valid_make_it_read_once_for_all_who_wait(
 ) -> None:
     good = await office.make("ann")
     await office.keyring.refresh()
+    office.keyring.wrong_keys.most = 1000
     wrong = [mint(bytes([9, at]) * RANDOM_SIZE).encode() for at in range(200)]
     office.inline.runs, began = 0, trio.current_time()
     async with trio.open_nursery() as nursery:

@@ -34,6 +34,7 @@ PURE = (
         "cca.schemas",
     ),
     *("cca.web.shapes", "cca.web.sse", "cca.web.rate_headers", "cca.web.framing"),
+    "cca.limits.wrong_keys",
 )
 
 

@@ -116,7 +116,8 @@ async def _admit() -> None:
     scope = app.scopes.get(request.endpoint or "", ADMIN)
     if scope == PUBLIC:
         return
-    g.principal = await keyring.authenticate(credentials(request.scope["headers"]))
+    peer, _ = request.scope.get("client") or ("", None)
+    g.principal = await keyring.authenticate(credentials(request.scope["headers"]), peer)
     request_noted().key = g.principal.key_id
     if request.endpoint:
         # Else it is no route, which is told to whoever has a key.

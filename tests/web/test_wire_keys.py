@@ -19,6 +19,7 @@ from wire_harness import CHAT, HOST, JSON, NOW, Client, Server, chat, get, inlin
 
 from cca.keys import DEFAULT_SCOPES, RANDOM_SIZE, SCOPES, id_in, mint
 from cca.limits.policy import NO_LIMITS
+from cca.limits.wrong_keys import MOST, WINDOW
 from cca.store import keys
 from cca.store.database import Database, open_database
 
@@ -248,6 +249,7 @@ async def test_every_route_tells_every_kind_of_bad_credentials_the_same(
     """One and the same 401, before the body came and whatever the path, in each of the two shapes: S-07."""
     async with desk_of(tmp_path, *HELLO) as desk:
         good, kinds = await bad_credentials(desk)
+        desk.server.service.keyring.wrong_keys.most = 10_000
         told: dict[bool, set[tuple[Any, ...]]] = {True: set(), False: set()}
         for method, path in requests():
             for each in kinds:
@@ -509,3 +511,28 @@ async def test_no_key_is_in_the_files_the_logs_or_the_errors(
             assert raw_secret not in content, name
             assert raw_secret.hex().encode() not in content, name
     assert str(id_in(good.encode())).encode() in files["cca.db"], "its id is there, so that the search can find"
+
+
+async def test_wrong_keys_are_throttled_and_good_ones_are_not(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """S-20: five hundred from one peer. The good key of that peer gets in at once; whoever has none is told so."""
+    async with desk_of(tmp_path, *HELLO) as desk:
+        desk.watch()
+        good = await desk.make("ann")
+        told: list[int] = []
+        client = await desk.server.connect()
+        for number in range(500):
+            wrong = mint(number.to_bytes(RANDOM_SIZE, "big"))
+            told.append((await client.ask(get("/v1/models", bearer(wrong)))).status)
+        assert (told.count(401), told[MOST:]) == (MOST, [429] * (500 - MOST))
+        refused = await desk.server.ask(posted(MESSAGES, chat(), bearer("sk-cca-nonsense")))
+        assert (refused.status, refused.json["error"]["type"]) == (429, "rate_limit_error")
+        assert 0 < int(refused.headers["retry-after"]) <= WINDOW
+        assert (await desk.server.ask(get("/v1/models"))).status == 401
+        assert (await desk.server.ask(post(chat(), bearer(good)))).status == 200
+        # One that was made meanwhile is known within a second.
+        new = await desk.make("bob")
+        await trio.sleep(SOON)
+        assert (await desk.server.ask(get("/v1/models", bearer(new)))).status == 200
+        await trio.sleep(WINDOW)
+        assert (await desk.server.ask(get("/v1/models", bearer("sk-cca-nonsense")))).status == 401
+        assert desk.server.backend.opened == 1
