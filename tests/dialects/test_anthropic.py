@@ -26,6 +26,7 @@ from cca.model import Usage
         (errors.InternalError, 500, "api_error"),
         (errors.ModelApiFailed, 500, "api_error"),
         (errors.UpstreamFailed, 502, "api_error"),
+        (errors.Unheard, 502, "api_error"),
         (errors.NotUnderstood, 502, "api_error"),
         (errors.Unavailable, 503, "overloaded_error"),
         (errors.DeadlineExceeded, 504, "timeout_error"),

@@ -34,6 +34,7 @@ def test_every_stop_reason_has_a_finish_reason_that_clients_know() -> None:
         (errors.InternalError, 500, "server_error"),
         (errors.ModelApiFailed, 500, "server_error"),
         (errors.UpstreamFailed, 502, "server_error"),
+        (errors.Unheard, 502, "server_error"),
         (errors.NotUnderstood, 502, "server_error"),
         (errors.Unavailable, 503, "server_error"),
         (errors.DeadlineExceeded, 504, "server_error"),
