@@ -146,8 +146,6 @@ def live(session: nox.Session) -> None:
     # More than there are cores: some of their time is waiting.
     suite = ("pytest", "-n", "3", "-m", "live and not clients and not soak")
     session.run(*suite, *session.posargs)
-    if not session.posargs:
-        session.run(*suite, *WITHOUT_POOL, env={"CCA_TEST_POOL": "0"})
 
 
 @nox.session
@@ -172,6 +170,8 @@ def soak(session: nox.Session) -> None:
     """Run what is long, with and without the real Claude Code, and print its figures."""
     session.install("-e", ".[claude,test]")
     session.run("pytest", "-m", "soak", "-s", *session.posargs)
+    if not session.posargs:
+        session.run("pytest", "-m", "live and not soak", *WITHOUT_POOL, env={"CCA_TEST_POOL": "0"})
 
 
 @nox.session

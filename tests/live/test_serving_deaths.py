@@ -194,6 +194,7 @@ async def test_at_a_deadline_the_process_is_gone(text: str, deadline: Mapping[st
         assert server.service.staying.number == 0
 
 
+@pytest.mark.soak
 async def test_a_burst_is_answered_by_never_more_processes_than_there_may_be() -> None:
     """Each is a conversation of its own, so those that stay make room for those that come."""
     most, counted = 0, 0

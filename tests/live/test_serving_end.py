@@ -110,6 +110,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
         assert within(SOON, lambda: is_gone(server, started))
 
 
+@pytest.mark.soak
 def test_sigkill_with_twenty_children_leaves_none() -> None:
     with serving(CCA_PROCESSES=str(MANY)) as server, ExitStack() as connections:
         clients = [connections.enter_context(closing(server.connect())) for _ in range(MANY)]
