@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ("survival", "pytester")
+pytest_plugins = ("scheduling", "survival", "pytester")
 
 settings.register_profile("cca", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cca")

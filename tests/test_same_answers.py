@@ -6,7 +6,7 @@ setting of another request, or a turn of another owner would be in it.
 
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, cast
@@ -210,7 +210,10 @@ async def harm(programs: Programs, chance: Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_each_answer_is_to_what_was_asked(seed: int, autojump_clock: trio.testing.MockClock) -> None:
+async def test_each_answer_is_to_what_was_asked(
+    seed: int, same_order: Callable[[int], None], autojump_clock: trio.testing.MockClock
+) -> None:
+    same_order(seed)
     chance = Random(seed)  # noqa: S311 - the same on every run
     programs, most = Programs(chance), chance.randint(2, 6)
     pool = Pool(cast(Any, programs), most, waiting=chance.randint(0, 2), starts=chance.randint(1, 2))

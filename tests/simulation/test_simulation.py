@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,19 +18,12 @@ SEED = os.environ.get("CCA_TEST_SEED")
 
 
 @pytest.fixture(autouse=True)
-def the_same_order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let a seed say in which order tasks run, too; and let nobody wait for long for a lock that stays."""
-    run = trio._core._run
-    monkeypatch.setattr(run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
+def no_long_wait_for_a_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_room, "BUSY_TIMEOUT", 0.005)
-    state = run._r.getstate()
-    yield
-    run._r.setstate(state)
 
 
 def failure_of(seed: int, directory: Path) -> str | None:
     """Return what went wrong in a run, or nothing."""
-    trio._core._run._r.seed(seed)
     try:
         trio.run(live_through, plan_of(seed), directory, clock=MockClock(autojump_threshold=0))
     except (Exception, BaseExceptionGroup):  # noqa: BLE001 - to go on with the next seed
@@ -42,10 +35,14 @@ def failure_of(seed: int, directory: Path) -> str | None:
     "seeds",
     [pytest.param(range(50), id="some seeds"), pytest.param(range(1000), id="many", marks=pytest.mark.soak)],
 )
-def test_whatever_happens(seeds: range, tmp_path: Path, survival: Survival) -> None:
+def test_whatever_happens(seeds: range, tmp_path: Path, survival: Survival, same_order: Callable[[int], None]) -> None:
     """R-01 to R-22, all at once: one end for each request, nothing left of any, and a history that is one line."""
     tried = [int(SEED)] if SEED else seeds
-    failures = {seed: failure for seed in tried if (failure := failure_of(seed, tmp_path))}
+    failures = {}
+    for seed in tried:
+        same_order(seed)
+        if failure := failure_of(seed, tmp_path):
+            failures[seed] = failure
     survival("R", "lives of a server, each from a seed", tried=len(tried), lost=len(failures))
     for seed, failure in failures.items():
         print(f"CCA_TEST_SEED={seed} replays this:\n{failure}")
