@@ -38,6 +38,9 @@ MANY_PARTS = 10_000
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 """Seconds without a start ahead of demand after one that failed, twice as many after each further one."""
 
+STARTS = 3
+"""Processes that one start may take: Claude Code renews its login, and is updated, just as another is being started."""
+
 
 ENDING = "cca is ending: it starts no Claude Code process any more."
 
@@ -179,12 +182,19 @@ class Pool:
     async def _start(self, stack: AsyncExitStack, conversation: Conversation | None = None) -> LiveProcess:
         """Start a process that ``stack`` owns, when it is its turn, and prepare it."""
         async with self._slots:
-            process = await stack.enter_async_context(self.starter.start(conversation))
-            process.write(preparation.ask())
-            await hear(process, preparation.Preparation())
-        if not process.fit:
-            raise Unavailable("Claude Code ended, or was replaced, while it was being started. Send the request again.")
-        return process
+            for _ in range(STARTS):
+                # One that is of no use is gone before the next is started: they are never more than the cap.
+                async with AsyncExitStack() as own:
+                    process = await own.enter_async_context(self.starter.start(conversation))
+                    process.write(preparation.ask())
+                    await hear(process, preparation.Preparation())
+                    if process.fit:
+                        stack.push_async_exit(own.pop_all())
+                        return process
+        raise Unavailable(
+            f"Claude Code ended, or it or its login was replaced, while it was being started, {STARTS} times in a row. "
+            "Send the request again."
+        )
 
     async def _take(self) -> _Berth:
         """Return one that waits, or the next to be ready."""
