@@ -23,7 +23,7 @@ FAKE = Path(__file__).parent / "backends" / "fake_claude.py"
 SECONDS = 60.0
 """For a server to start, on a machine that does much else."""
 
-SOON = 3.0
+SOON = 20.0
 """Seconds that stand for one, on such a machine."""
 
 MONTH = 30 * 86_400

@@ -20,8 +20,8 @@ from cca.talk import fresh
 from survival import Survival
 
 PATIENT = Deadlines(first_event=SECONDS, silence=SECONDS, answer=60.0)
-SOON = 1.0
-"""Seconds from the end of an answer until its process is gone. It takes 5 ms on a machine that does nothing else."""
+SOON = 10.0
+"""Seconds from the end of an answer until its process is gone. It takes 5 ms, and for ever if nobody ends it."""
 
 MOST_STDERR = 10 * 1024 * 1024
 """Bytes that memory may grow by, whatever is written to stderr: what is kept of it is 8 KB."""

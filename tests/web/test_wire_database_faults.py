@@ -346,7 +346,7 @@ async def test_many_that_wait_for_a_locked_file_are_told_in_the_time_of_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R-18. In real time, and in a thread, as it is served."""
-    monkeypatch.setattr(database_room, "BUSY_TIMEOUT", 0.3)
+    monkeypatch.setattr(database_room, "BUSY_TIMEOUT", 1.0)
     replies: list[Reply] = []
 
     async def ask(server: Server, number: int) -> None:
@@ -361,5 +361,5 @@ async def test_many_that_wait_for_a_locked_file_are_told_in_the_time_of_one(
             took = trio.current_time() - began
         after = await server.ask(asked("One"))
     assert [reply.status for reply in replies] == [503] * 20
-    assert 0.3 <= took < 2.0, "each for itself, they take 6 s"
+    assert 1.0 <= took < 10.0, "each for itself, they take 20 s"
     assert after.status == 200
