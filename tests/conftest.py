@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from werkzeug.routing import Rule
 
 pytest_plugins = ("scheduling", "survival", "pytester")
 
@@ -19,6 +20,18 @@ settings.load_profile("cca")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs the tests in the background has it ignored, and a program that a test starts would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_urls_are_built() -> Iterator[None]:
+    """Let no application compile for each route what would build its URL: cca builds none, and tests make thousands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", lambda *_: _builds_none)
+        yield
+
+
+def _builds_none(rule: Rule, **values: object) -> None:
+    raise AssertionError(f"cca builds no URLs, and one was to be built for {rule}")
 
 
 @pytest.fixture(autouse=True)
