@@ -6,8 +6,11 @@ from typing import TypeAlias
 
 from cca.claude.launch import Launch, needs_login
 
-Edition: TypeAlias = tuple[tuple[int, int, int] | None, ...]
-"""What tells each file from what was in its place before; nothing, for one that is not there."""
+Stamp: TypeAlias = tuple[int, int, int]
+"""What tells a file from what was in its place before."""
+
+Edition: TypeAlias = tuple[Stamp | None, ...]
+"""The program's first, then the login's, where there is one; nothing, for a file that is not there."""
 
 
 def edition_of(launch: Launch) -> Edition:
@@ -19,7 +22,7 @@ def edition_of(launch: Launch) -> Edition:
     return tuple(map(_stamp, files))
 
 
-def _stamp(file: Path) -> tuple[int, int, int] | None:
+def _stamp(file: Path) -> Stamp | None:
     try:
         found = os.stat(file)  # noqa: PTH116 - the same
     except OSError:

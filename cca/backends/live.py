@@ -18,12 +18,13 @@ from subprocess import PIPE
 from typing import TypeAlias
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from cca.backends import reaper
-from cca.backends.edition import edition_of
+from cca.backends.edition import Edition, edition_of
 from cca.backends.process import REAP_TIMEOUT, LiveProcess, hear
 from cca.backends.rlimits import forbid_core_dumps
+from cca.backends.vouching import Vouching, new_enough
 from cca.claude import introduction
 from cca.claude.form import ends_at_once
 from cca.claude.launch import Directories, Launch, for_one_message, from_file, needs_login
@@ -39,6 +40,9 @@ REMOVE_TIMEOUT = 4.0
 HISTORY = "history.jsonl"
 
 Launcher = Callable[[Directories], Launch]
+
+NOWHERE = Directories("", "", "")
+"""For what is not started."""
 
 
 @frozen
@@ -99,11 +103,17 @@ def _closing(descriptor: int) -> Iterator[None]:
         os.close(descriptor)
 
 
+async def as_it_is(launch: Launch) -> Edition:
+    """Return what there is of the program and the login."""
+    return edition_of(launch)
+
+
 @define
 class LiveBackend:
     """Starts a process for each conversation. Made by ``open_live``.
 
-    A history of ``file_from`` past turns of the user's, or more, goes in as a file; 0 is never.
+    A history of ``file_from`` past turns of the user's, or more, goes in as a file; 0 is never. ``vouch`` returns what
+    there is of what is launched, once that may be.
     """
 
     launcher: Launcher
@@ -113,6 +123,7 @@ class LiveBackend:
     cli_version: str = ""
     models: tuple[ModelEntry, ...] = ()
     file_from: int = 0
+    vouch: Callable[[Launch], Awaitable[Edition]] = as_it_is
     _started: int = field(default=0, init=False)
 
     def open(self, conversation: Conversation) -> AbstractAsyncContextManager["LiveProcess"]:
@@ -130,7 +141,7 @@ class LiveBackend:
             launch = self.launcher(directories)
             if conversation is not None:
                 launch = await self._for(conversation, launch)
-            edition = edition_of(launch)
+            edition = await self.vouch(launch)
             process = LiveProcess(launch, await _spawn(launch), edition)
             popen = process.popen
             with self.reaper.watching(popen.pid), _litter_removed(launch, popen.pid):
@@ -185,6 +196,7 @@ async def open_live(launcher: Launcher, check: Check | None = None) -> AsyncIter
     """Own a backend of live processes: its reaper and its directory. Ask Claude Code what it is, and what it offers.
 
     Raise ``Unavailable``, in a group if there is a ``check``, when it cannot be started, does not say, or fails that.
+    What takes its place later is not used before it was checked, too.
     """
     # Of this process, too: it has what they have.
     forbid_core_dumps()
@@ -194,12 +206,24 @@ async def open_live(launcher: Launcher, check: Check | None = None) -> AsyncIter
             watch = await stack.enter_async_context(open_reaper(directory))
         except OSError as error:
             raise Unavailable(f"cca cannot prepare to start Claude Code: {error}") from error
-        backend = LiveBackend(launcher, watch, directory)
+        first = LiveBackend(launcher, watch, directory)
+        program, *_ = edition_of(launcher(NOWHERE))
         if check is None:
-            await _introduce(backend)
+            await _introduce(first)
         else:
-            await _introduce_and(check, backend)
+            await _introduce_and(check, first)
+
+        async def look(launch: Launch) -> None:
+            version = await new_enough(launch)
+            if check is not None:
+                await check(first)
+            backend.cli_version = version
+            log.warning("Claude Code was replaced while cca ran, and the new one is used: version %s.", version)
+
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        backend = evolve(first, vouch=Vouching(nursery, program, look).edition)
         yield backend
+        nursery.cancel_scope.cancel()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from attrs import define, field
 
 from cca.backends import Named
 from cca.backends.process import LiveProcess, hear
+from cca.backends.vouching import Refused
 from cca.claude import preparation
 from cca.errors import CcaError, InternalError, Unavailable, innermost
 from cca.model import Conversation, ModelEntry
@@ -340,7 +341,7 @@ class Pool:
             self._not_before = trio.current_time() + self._delay
         if self._asks:
             self._asks.popleft().answer(error=error)
-        else:
+        elif not isinstance(error, Refused):
             log.error("No Claude Code process could be started ahead of demand: %s", error)
 
     async def _tend(self) -> None:

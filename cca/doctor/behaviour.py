@@ -10,7 +10,7 @@ from pathlib import Path
 import trio
 from attrs import evolve
 
-from cca.backends.live import LiveBackend
+from cca.backends.live import NOWHERE, LiveBackend
 from cca.claude.launch import Directories, Launch
 from cca.doctor.canary import CANARY, faults, muted, trap
 from cca.errors import CcaError, Unavailable, innermost
@@ -80,5 +80,4 @@ async def _muted(live: LiveBackend, base_url: str) -> AsyncIterator[LiveBackend]
 
 def program(live: LiveBackend) -> str:
     """Return the path of what ``live`` starts."""
-    nowhere = Directories("", "", "")
-    return str(Path(live.launcher(nowhere).argv[0]))
+    return str(Path(live.launcher(NOWHERE).argv[0]))
