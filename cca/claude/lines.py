@@ -1,7 +1,7 @@
 """Bytes from a pipe to lines, bounded.
 
-A line ends with one newline byte. What a reader gave is kept as a list of pieces until its newline comes, so that a
-long line costs one join, not one for each piece.
+A line ends with one newline byte. Until that comes, what a reader gave is gathered in one growing buffer: a long line is
+copied once, when it is whole, and not once for each piece; and there are never more than two of it.
 """
 
 from attrs import define, field
@@ -17,7 +17,7 @@ class LineTooLong(ValueError):
 @define
 class LineFramer:
     limit: int = LINE_LIMIT
-    _pieces: list[bytes] = field(factory=list, init=False)
+    _begun: bytearray = field(factory=bytearray, init=False)
     _size: int = field(default=0, init=False)
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -30,7 +30,7 @@ class LineFramer:
     @property
     def partial(self) -> bool:
         """Whether a line has begun, and not ended."""
-        return bool(self._pieces)
+        return bool(self._begun)
 
     def close(self) -> bytes:
         """Return what came after the last newline."""
@@ -38,8 +38,9 @@ class LineFramer:
 
     def _end(self, piece: bytes) -> bytes:
         self._keep(piece)
-        line = b"".join(self._pieces)
-        self._pieces.clear()
+        line = bytes(self._begun)
+        # Another: to clear this one would keep its room.
+        self._begun = bytearray()
         self._size = 0
         return line
 
@@ -47,5 +48,4 @@ class LineFramer:
         self._size += len(piece)
         if self._size > self.limit:
             raise LineTooLong(f"a line of more than {self.limit:,} bytes")
-        if piece:
-            self._pieces.append(piece)
+        self._begun += piece
