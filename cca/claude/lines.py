@@ -1,7 +1,7 @@
 """Bytes from a pipe to lines, bounded.
 
-A line ends with one newline byte. Until that comes, what a reader gave is gathered in one growing buffer: a long line is
-copied once, when it is whole, and not once for each piece; and there are never more than two of it.
+A line ends with one newline byte. Until that comes, what a reader gave is gathered in one growing buffer: a long line
+is copied once, when it is whole, and not once for each piece; and there are never more than two of it.
 """
 
 from attrs import define, field
