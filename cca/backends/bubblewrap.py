@@ -28,7 +28,7 @@ def find_sandbox(wanted: str, program: str, environ: Mapping[str, str]) -> Sandb
     """
     if wanted == "off":
         return None
-    sandbox, why = _tried(program, environ)
+    sandbox, why = tried(program, environ)
     if why is None:
         return sandbox
     if wanted == "on":
@@ -37,8 +37,8 @@ def find_sandbox(wanted: str, program: str, environ: Mapping[str, str]) -> Sandb
     return None
 
 
-def _tried(program: str, environ: Mapping[str, str]) -> tuple[Sandbox | None, str | None]:
-    """Return the sandbox that there is, and why it does not work, if it does not."""
+def tried(program: str, environ: Mapping[str, str]) -> tuple[Sandbox | None, str | None]:
+    """Return the sandbox that there is to start ``program`` in, and why it does not work, if it does not."""
     if sys.platform != "linux":
         return None, f"bubblewrap is for Linux, and this is {sys.platform}"
     bwrap = shutil.which("bwrap", path=environ.get("PATH", ""))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio
 
-from cca.backends.bubblewrap import HOW, find_sandbox
+from cca.backends.bubblewrap import HOW, tried
 from cca.backends.discovery import find_claude, version_at
 from cca.backends.live import Launcher, LiveBackend, open_reaper
 from cca.claude.launch import launch
@@ -28,22 +28,25 @@ async def claude(settings: Settings, environ: Mapping[str, str]) -> list[Finding
         return [fail("claude code", str(error), "Without it, cca serves recordings alone: --replay.")]
     version = ".".join(map(str, await trio.to_thread.run_sync(version_at, found, environ) or ()))
     program = ok("claude code", f"{version}, {found}")
-    try:
-        sandbox = await trio.to_thread.run_sync(find_sandbox, settings.sandbox, found, environ)
-    except Unavailable as error:
-        return [program, fail("sandbox", str(error), HOW)]
+    sandbox, around = await trio.to_thread.run_sync(_around, settings.sandbox, found, environ)
+    if around.level == "fail":
+        return [program, around]
     launcher: Launcher = partial(
         launch, found, environ, retries=settings.retries, inherit=settings.inherit, sandbox=sandbox
     )
-    return [program, _around(sandbox, settings.sandbox), await behaviour(launcher)]
+    return [program, around, await behaviour(launcher)]
 
 
-def _around(sandbox: Sandbox | None, wanted: str) -> Finding:
-    if sandbox is not None:
-        return ok("sandbox", f"bubblewrap, {sandbox.bwrap}")
+def _around(wanted: str, program: str, environ: Mapping[str, str]) -> tuple[Sandbox | None, Finding]:
+    """Return the sandbox that a server would start ``program`` in, and how that is."""
     if wanted == "off":
-        return ok("sandbox", "off, as it was told")
-    return warn("sandbox", "none: Claude Code could reach all that its user can, if it were made to", HOW)
+        return None, ok("sandbox", "off, as it was told")
+    sandbox, why = tried(program, environ)
+    if sandbox is not None and why is None:
+        return sandbox, ok("sandbox", f"bubblewrap, {sandbox.bwrap}")
+    if wanted == "on":
+        return None, fail("sandbox", f"Claude Code cannot be started in one: {why}", HOW)
+    return None, warn("sandbox", f"none ({why}): Claude Code could reach all that its user can, if made to", HOW)
 
 
 async def behaviour(launcher: Launcher) -> Finding:
