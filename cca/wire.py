@@ -73,22 +73,27 @@ def strict_converter() -> Converter:
     return converter
 
 
-def tagged(converter: Converter, tag: str, kinds: Mapping[str, type[Body]], other: type[Body] | None = None) -> Hook:
-    """Return a hook for a union of objects that their ``tag`` tells apart: one of no known tag is an ``other``."""
+@frozen(eq=False)
+class Tagged:
+    """A hook for a union of objects that their ``tag`` tells apart: one of no known tag is an ``other``."""
 
-    def hook(value: Json, _: Any) -> Any:
+    converter: Converter
+    tag: str
+    kinds: Mapping[str, type[Body]]
+    other: type[Body] | None = None
+
+    def __call__(self, value: Json, _: Any) -> Any:
         if not isinstance(value, dict):
             raise Fault(f"must be an object, and is {_an(value)}")
-        if tag not in value:
-            raise Fault("is missing", code="missing_required_parameter", path=f".{tag}")
-        name = value[tag]
-        kind = kinds.get(name, other) if isinstance(name, str) else None
+        if self.tag not in value:
+            raise Fault("is missing", code="missing_required_parameter", path=f".{self.tag}")
+        name = value[self.tag]
+        kind = self.kinds.get(name, self.other) if isinstance(name, str) else None
         if kind is None:
-            known = ", ".join(kinds)
-            raise Fault(f"is {_quoted(name)}, and must be one of: {known}", code="invalid_value", path=f".{tag}")
-        return converter.structure(value, kind)
-
-    return hook
+            known = ", ".join(self.kinds)
+            said = f"is {_quoted(name)}, and must be one of: {known}"
+            raise Fault(said, code="invalid_value", path=f".{self.tag}")
+        return self.converter.structure(value, kind)
 
 
 def text_or_array(converter: Converter, array: Any) -> Hook:

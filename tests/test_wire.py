@@ -6,7 +6,7 @@ import pytest
 from attrs import frozen
 
 from cca.errors import BadRequest
-from cca.wire import ARRAY_LIMIT, Body, decode_json, or_null, strict_converter, structure, tagged, text_or_array
+from cca.wire import ARRAY_LIMIT, Body, Tagged, decode_json, or_null, strict_converter, structure, text_or_array
 
 
 @frozen(kw_only=True)
@@ -32,7 +32,7 @@ class Drawing(Body):
 
 
 CONVERTER = strict_converter()
-CONVERTER.register_structure_hook(Circle | Label, tagged(CONVERTER, "kind", {"circle": Circle, "label": Label}))
+CONVERTER.register_structure_hook(Circle | Label, Tagged(CONVERTER, "kind", {"circle": Circle, "label": Label}))
 CONVERTER.register_structure_hook(str | tuple[str, ...] | None, or_null(text_or_array(CONVERTER, tuple[str, ...])))
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from cca.catalogue import Catalogue
+from cca.dialects.fields import Fields
 from cca.errors import CcaError
 from cca.message import Message
 from cca.model import Conversation, Json, Told
@@ -104,13 +105,14 @@ class References:
 class Dialect:
     """A wire format.
 
-    ``decode`` raises ``BadRequest`` or ``NotFound``; ``whole`` makes the body of complete messages, one a choice;
-    ``refusal`` gives an error, and the id of the request that failed, its status and body. ``ping`` is what a stream
-    says while there is nothing to say, where the dialect has an event for that.
+    ``fields`` are those of a body; ``decode`` raises ``BadRequest`` or ``NotFound``; ``whole`` makes the body of
+    complete messages, one a choice; ``refusal`` gives an error, and the id of the request that failed, its status and
+    body. ``ping`` is what a stream says while there is nothing to say, where the dialect has an event for that.
     """
 
     name: str
     path: str
+    fields: Fields
     decode: Callable[[Mapping[str, Json], Terms], Ask]
     stream: Callable[[Ask, Stamp], StreamEncoder]
     whole: Callable[[Ask, Stamp, Sequence[Message]], Json]

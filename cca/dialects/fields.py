@@ -7,10 +7,12 @@ Nothing is dropped in silence.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
+from cattrs import Converter
 
 from cca.errors import BadRequest
 from cca.model import Json
+from cca.wire import Body
 
 
 @frozen
@@ -19,6 +21,15 @@ class Refusal:
 
     instead: str
     harmless: tuple[Any, ...] = ()
+
+
+@frozen
+class Fields:
+    """What a body may have: the class that it is read as, by which ``converter``, and what is refused of the rest."""
+
+    kind: type[Body]
+    converter: Converter
+    refused: Mapping[str, Refusal] = field(factory=dict)
 
 
 def check(extra: Mapping[str, Json], refused: Mapping[str, Refusal]) -> Iterator[str]:

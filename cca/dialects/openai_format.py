@@ -12,7 +12,7 @@ from cca.errors import BadRequest
 from cca.model import Json
 from cca.wire import Body, strict_converter, structure
 
-_KINDS = ("text", "json_object", "json_schema")
+KINDS = ("text", "json_object", "json_schema")
 
 
 @frozen(kw_only=True)
@@ -61,7 +61,7 @@ def output_schema(wished: Json, path: str, *, nested: bool) -> tuple[Mapping[str
             plain = structure(_CONVERTER, wished, Plain, path)
             return None if kind == "text" else {"type": "object"}, tuple(_unheard(plain, path))
         case _:
-            known = ", ".join(_KINDS)
+            known = ", ".join(KINDS)
             raise BadRequest(f"{path} must be an object, with a type of: {known}.", param=path, code="invalid_value")
 
 

@@ -1,7 +1,7 @@
 """How a request to one of OpenAI's APIs wants its answer sampled, as far as Claude can."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from attrs import field, frozen
 from cattrs import Converter
@@ -49,9 +49,11 @@ class Wishes:
 
 
 def read_stop(converter: Converter) -> None:
-    """Let a converter read ``Stop | None``."""
-    union: Any = Stop | None
-    converter.register_structure_hook(union, or_null(text_or_array(converter, tuple[str, ...])))
+    """Let a converter read a ``Stop``, and none."""
+    stop, optional = cast(Any, Stop), cast(Any, Stop | None)
+    hook = text_or_array(converter, tuple[str, ...])
+    converter.register_structure_hook(stop, hook)
+    converter.register_structure_hook(optional, or_null(hook))
 
 
 def read_sampling(wishes: Wishes, *, thinking_off: bool, forced: bool = False) -> tuple[Sampling, tuple[str, ...]]:

@@ -22,6 +22,7 @@ from cca.web.body import as_json, has_body
 from cca.web.credentials import credentials
 from cca.web.ending import Ending
 from cca.web.input_tokens import count_message, count_response
+from cca.web.openapi.document import description
 from cca.web.rate_headers import rate_headers
 from cca.web.refusal import refuse
 from cca.web.scope import NurseryRequest, RefusedWebsocket, RequestScope, request_noted
@@ -143,6 +144,10 @@ async def _health(service: Service) -> Response:
     return as_json({"status": "ok", "version": VERSION, "cli_version": backend.cli_version, "backend": backend.name})
 
 
+async def _description(_: Service) -> Response:
+    return as_json(description())
+
+
 async def _models(service: Service) -> Response:
     catalogue = service.catalogue
     if _of_anthropics():
@@ -182,6 +187,7 @@ def _of_anthropics() -> bool:
 _ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Response]], str], ...] = (
     ("GET", "/", _health, PUBLIC),
     ("GET", "/health", _health, PUBLIC),
+    ("GET", "/openapi.json", _description, "chat"),
     ("GET", "/v1/models", _models, "chat"),
     ("GET", "/v1/models/<path:name>", _model, "chat"),
     ("POST", "/v1/responses/input_tokens", _count_response, "chat"),

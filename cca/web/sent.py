@@ -22,7 +22,7 @@ async def sent_as(kind: type[T]) -> tuple[Mapping[str, Json], T]:
         return {}, kind()
     body = await read_body()
     given = await aside(len(body), decode_json, body)
-    sent = structure(_CONVERTER, given, kind)
+    sent = structure(CONVERTER, given, kind)
     unknown = next(iter(sent.extra), None)
     if unknown is not None:
         known = ", ".join(field.name for field in fields(kind) if field.name != "extra")
@@ -57,4 +57,4 @@ def _converter() -> Converter:
     return converter
 
 
-_CONVERTER = _converter()
+CONVERTER = _converter()

@@ -29,6 +29,7 @@ SOON = 1.0
 ROUTES = {
     "GET /": "",
     "GET /health": "",
+    "GET /openapi.json": "chat",
     "GET /v1/models": "chat",
     "GET /v1/models/<path:name>": "chat",
     "GET /v1/sessions": "sessions",

@@ -11,7 +11,7 @@ from attrs import frozen
 from cattrs import Converter
 
 from cca.model import Json
-from cca.wire import Body, Hook, or_null, strict_converter, structure, tagged, text_or_array
+from cca.wire import Body, Hook, Tagged, or_null, strict_converter, structure, text_or_array
 
 
 @frozen(kw_only=True)
@@ -314,20 +314,20 @@ THINKING: Mapping[str, type[Body]] = {"enabled": BudgetedThinking, "adaptive": T
 def _converter() -> Converter:
     converter = strict_converter()
     unions: dict[Any, Hook] = {
-        ImageSource: tagged(converter, "type", IMAGE_SOURCES),
-        DocumentSource: tagged(converter, "type", DOCUMENT_SOURCES),
-        Piece: tagged(converter, "type", PIECES, OtherBlock),
+        ImageSource: Tagged(converter, "type", IMAGE_SOURCES),
+        DocumentSource: Tagged(converter, "type", DOCUMENT_SOURCES),
+        Piece: Tagged(converter, "type", PIECES, OtherBlock),
         PieceContent: text_or_array(converter, Pieces),
-        Passage: tagged(converter, "type", {"text": TextBlock}, OtherBlock),
-        Given: tagged(converter, "type", GIVEN, OtherBlock),
+        Passage: Tagged(converter, "type", {"text": TextBlock}, OtherBlock),
+        Given: Tagged(converter, "type", GIVEN, OtherBlock),
         ResultContent: text_or_array(converter, GivenBlocks),
-        Block: tagged(converter, "type", BLOCKS, OtherBlock),
+        Block: Tagged(converter, "type", BLOCKS, OtherBlock),
         Content: text_or_array(converter, Blocks),
         SystemContent: text_or_array(converter, SystemBlocks),
-        Message: tagged(converter, "role", MESSAGES),
+        Message: Tagged(converter, "role", MESSAGES),
         Tool: _tool(converter),
-        ToolChoice: tagged(converter, "type", CHOICES),
-        ThinkingConfig: tagged(converter, "type", THINKING),
+        ToolChoice: Tagged(converter, "type", CHOICES),
+        ThinkingConfig: Tagged(converter, "type", THINKING),
     }
     for union, hook in unions.items():
         converter.register_structure_hook(union, hook)
@@ -345,9 +345,9 @@ def _tool(converter: Converter) -> Hook:
     return hook
 
 
-_CONVERTER = _converter()
+CONVERTER = _converter()
 
 
 def read(body: Mapping[str, Json]) -> MessagesRequest:
     """Return the request in a body. Raise ``BadRequest`` with the first fault's path."""
-    return structure(_CONVERTER, body, MessagesRequest)
+    return structure(CONVERTER, body, MessagesRequest)

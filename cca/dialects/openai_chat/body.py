@@ -12,7 +12,7 @@ from cattrs import Converter
 from cca.dialects.openai_fields import RefusalPart, StreamOptions, TextPart
 from cca.dialects.openai_sampling import Stop, read_stop
 from cca.model import Json
-from cca.wire import Body, Hook, or_null, strict_converter, structure, tagged, text_or_array
+from cca.wire import Body, Hook, Tagged, or_null, strict_converter, structure, text_or_array
 
 
 @frozen(kw_only=True)
@@ -182,10 +182,10 @@ def _converter() -> Converter:
     converter = strict_converter()
     read_stop(converter)
     unions: dict[Any, Hook] = {
-        Part: tagged(converter, "type", PARTS),
-        Message: tagged(converter, "role", MESSAGES),
-        ToolCall: tagged(converter, "type", {"function": FunctionToolCall}, OtherCall),
-        Tool: tagged(converter, "type", {"function": FunctionTool}, OtherTool),
+        Part: Tagged(converter, "type", PARTS),
+        Message: Tagged(converter, "role", MESSAGES),
+        ToolCall: Tagged(converter, "type", {"function": FunctionToolCall}, OtherCall),
+        Tool: Tagged(converter, "type", {"function": FunctionTool}, OtherTool),
         Content: text_or_array(converter, Parts),
     }
     for union, hook in unions.items():
@@ -194,9 +194,9 @@ def _converter() -> Converter:
     return converter
 
 
-_CONVERTER = _converter()
+CONVERTER = _converter()
 
 
 def read(body: Mapping[str, Json]) -> ChatRequest:
     """Return the request in a body. Raise ``BadRequest`` with the first fault's path."""
-    return structure(_CONVERTER, body, ChatRequest)
+    return structure(CONVERTER, body, ChatRequest)

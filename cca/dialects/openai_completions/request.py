@@ -44,7 +44,7 @@ REFUSED: Mapping[str, Refusal] = {
 
 def decode(body: Mapping[str, Json], terms: Terms) -> Ask:
     """Return what a body asks for. Raise ``BadRequest`` or, for its model, ``NotFound``; nothing was started then."""
-    request = structure(_CONVERTER, body, CompletionRequest)
+    request = structure(CONVERTER, body, CompletionRequest)
     ignored = [*check(request.extra, REFUSED), *unheard_options(request.stream_options)]
     model = terms.catalogue.resolve(request.model)
     prompts = _prompts(request.prompt)
@@ -92,5 +92,5 @@ def _choices(prompts: Sequence[str], n: int | None, most: int) -> int:
     return read_choices(n, most // len(prompts))
 
 
-_CONVERTER = strict_converter()
-read_stop(_CONVERTER)
+CONVERTER = strict_converter()
+read_stop(CONVERTER)

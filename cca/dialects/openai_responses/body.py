@@ -12,7 +12,7 @@ from cattrs import Converter
 from cca.dialects.openai_fields import RefusalPart, TextPart
 from cca.dialects.openai_responses.references import item_type
 from cca.model import Json
-from cca.wire import Body, Hook, or_null, strict_converter, structure, tagged, text_or_array
+from cca.wire import Body, Hook, Tagged, or_null, strict_converter, structure, text_or_array
 
 
 @frozen(kw_only=True)
@@ -190,7 +190,7 @@ def _by_type(converter: Converter, kinds: Mapping[str, type[Body]]) -> Hook:
 
 def _item(converter: Converter) -> Hook:
     """Return a hook for an item: a message has a role, too, and others have it as their type."""
-    typed, message = tagged(converter, "type", ITEMS), tagged(converter, "role", ROLES)
+    typed, message = Tagged(converter, "type", ITEMS), Tagged(converter, "role", ROLES)
 
     def hook(value: Json, kind: Any) -> Any:
         if not isinstance(value, dict):
@@ -213,7 +213,7 @@ def _conversation(converter: Converter) -> Hook:
 def _converter() -> Converter:
     converter = strict_converter()
     unions: dict[Any, Hook] = {
-        Part: tagged(converter, "type", PARTS),
+        Part: Tagged(converter, "type", PARTS),
         Content: text_or_array(converter, tuple[Part, ...]),
         Item: _item(converter),
         Input: text_or_array(converter, tuple[Item, ...]),
@@ -227,14 +227,14 @@ def _converter() -> Converter:
     return converter
 
 
-_CONVERTER = _converter()
+CONVERTER = _converter()
 
 
 def read(body: Mapping[str, Json]) -> ResponsesRequest:
     """Return the request in a body. Raise ``BadRequest`` with the first fault's path."""
-    return structure(_CONVERTER, body, ResponsesRequest)
+    return structure(CONVERTER, body, ResponsesRequest)
 
 
 def read_items(items: Json) -> tuple[Item, ...]:
     """Return the items of a conversation, as ``read`` does."""
-    return structure(_CONVERTER, {"items": items}, Items).items
+    return structure(CONVERTER, {"items": items}, Items).items
