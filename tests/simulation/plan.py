@@ -23,6 +23,9 @@ FAR = (3600.0, -3600.0, 86_400.0, -86_400.0)
 
 OWNERS = ("ann", "bob")
 
+GARBAGE = (b"Killed\n", b"\xff\xfe\n", b"null\n", b"[" * 2000 + b"\n")
+"""Lines that are none of Claude Code's."""
+
 
 @frozen
 class Visit:
@@ -41,6 +44,11 @@ class Visit:
     pace: float
     said: tuple[Said, ...]
     text: str
+
+    @property
+    def garbled(self) -> bool:
+        """Whether what is said to it is no answer, though all of one is there."""
+        return any(each in GARBAGE for each in self.said)
 
 
 @frozen
@@ -133,7 +141,7 @@ def _said(chance: Random, pieces: list[str]) -> Iterator[Said]:
             yield from lines[:at]
         case "babbles":
             yield from lines[:at]
-            yield chance.choice([b"Killed\n", b"\xff\xfe\n", b"null\n", b"[" * 2000 + b"\n"])
+            yield chance.choice(GARBAGE)
             yield from lines[at:]
         case "is refused":
             yield from lines[: chance.choice([0, at])]

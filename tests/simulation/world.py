@@ -4,14 +4,14 @@ import json
 import math
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
 
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 from database_faults import FAULTS
 from held import Held
 from plan import OWNERS, Plan, Trouble, Visit
@@ -20,13 +20,15 @@ from wire_harness import NOW, WAITING, Client, FakeBackend, FakeProcess, Said, S
 from cca.errors import Unavailable
 from cca.keys import DEFAULT_SCOPES
 from cca.limits.policy import NO_LIMITS
-from cca.model import Conversation, Text
+from cca.model import Conversation, Text, Turn, UserTurn
 from cca.store import keys
 from cca.store.database import Connection, open_database
 from cca.store.text import Place
 from cca.store.text import get as text_at
 from cca.web.sessions import SESSION_HEADER
 from outcomes import WAYS, Outcome
+
+ROLES = ("user", "assistant")
 
 AGES = 1e5
 """Seconds after which a client that is still there was forgotten."""
@@ -58,6 +60,14 @@ class Programs(FakeBackend):
             raise Unavailable("Claude Code cannot be started: no memory.")
         async with FakeBackend.start(self, conversation) as process:
             yield process
+
+
+@frozen
+class Kept:
+    """A turn of a session."""
+
+    text: str
+    status: str
 
 
 @define
@@ -149,6 +159,7 @@ class World:
         match outcome.end:
             case "answered":
                 assert outcome.text == visit.text, f"{visit.name} has less than the whole"
+                assert not visit.garbled, f"{visit.name} was answered by what cannot be read"
                 if visit.owner == OWNERS[0] and not visit.pace and not self.plan.troubles:
                     assert at <= self.revoked + 1, f"{visit.name} was answered though its key was revoked"
             case "cut":
@@ -166,23 +177,55 @@ class World:
         """Hold that what is kept is whole turns, one after the other, and has each answer that a client was told of."""
         with closing(sqlite3.connect(self.path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            rows = connection.execute("SELECT session, position, role, content, pieces FROM turn ORDER BY 1, 2")
-            said: dict[int, list[tuple[str, str]]] = {}
-            for session, position, role, first, pieces in rows.fetchall():
+            rows = connection.execute("SELECT session, position, role, status, content, pieces FROM turn ORDER BY 1, 2")
+            said: dict[int, list[Kept]] = {}
+            for session, position, role, status, first, pieces in rows.fetchall():
                 turns = said.setdefault(session, [])
                 assert position == len(turns)
-                assert role == ("user", "assistant")[position % 2]
+                assert role == ROLES[position % 2]
                 content = json.loads(text_at(connection, Place(first, pieces)))
-                turns.append((role, "".join(part.get("text", "") for part in content)))
+                turns.append(Kept("".join(part.get("text", "") for part in content), status))
             counted = dict(connection.execute("SELECT number, turns FROM session").fetchall())
         assert {number: len(turns) for number, turns in said.items()} == {n: c for n, c in counted.items() if c}
-        asked = [turns[at][1] for turns in said.values() for at in range(0, len(turns), 2)]
-        assert len(asked) == len(set(asked)), "an exchange was kept twice"
-        answers = {turns[at][1]: turns[at + 1][1] for turns in said.values() for at in range(0, len(turns), 2)}
+        exchanges = [(turns[at].text, turns[at + 1].text) for turns in said.values() for at in range(0, len(turns), 2)]
+        answers = dict(exchanges)
+        assert len(answers) == len(exchanges), "an exchange was kept twice"
         for visit in self.plan.visits:
             outcome, _ = self.seen.get(visit.name, (None, 0.0))
+            assert visit.text.startswith(answers.get(visit.name, "")), f"{visit.name}: what nobody said is kept"
             if visit.session is not None and outcome is not None and outcome.end == "answered":
                 assert answers.get(visit.name) == visit.text, f"{visit.name} was told of what is not kept"
+        self._check_heard(said.values())
+
+    def _check_heard(self, kept: Collection[Sequence[Kept]]) -> None:
+        """Hold that each process heard what its session had before, in order, and each turn of it once."""
+        for conversation in self.server.backend.conversations:
+            assert [role_of(turn) for turn in conversation.turns] == [*ROLES * 100][: len(conversation.turns)]
+            *before, asked = [text_of(turn) for turn in conversation.turns]
+            histories = _before(asked, kept)
+            assert before in histories, f"{asked} heard {before}, and not one of {histories}"
+
+
+def _before(asked: str, kept: Collection[Sequence[Kept]]) -> list[list[str]]:
+    """Return what a process may have heard before it was ``asked``, exactly that where this is kept."""
+    for turns in kept:
+        texts = [turn.text for turn in turns]
+        if asked in texts:
+            return [_told(turns[: texts.index(asked)])]
+    return [_told(turns[:length]) for turns in (*kept, []) for length in range(0, len(turns) + 1, 2)]
+
+
+def _told(turns: Sequence[Kept]) -> list[str]:
+    """Return what its client knows of, and goes on from."""
+    return [turn.text for turn in turns if turn.status != "undelivered"]
+
+
+def role_of(turn: Turn) -> str:
+    return "user" if isinstance(turn, UserTurn) else "assistant"
+
+
+def text_of(turn: Turn) -> str:
+    return "".join(part.text for part in turn.content if isinstance(part, Text))
 
 
 def _refused(visit: Visit) -> bool:
