@@ -30,8 +30,10 @@ CLOUD_HOMES: Mapping[str, str] = {
 }
 """Where a cloud's login is in the user's home, by the switch of the cloud."""
 
-OWN_FILES = ("sessions", "backups")
-"""What a process writes beside the login: files named after its id, which is another inside, and old configurations."""
+OWN_FILES = ("sessions", "backups", "plugins")
+"""What a process writes beside the login: files named after its id, which is another inside, old configurations, and
+what its plugins count, of which a kill leaves half.
+"""
 
 PROJECTS = "projects"
 """Beside the login, too: what the user has said."""

@@ -23,6 +23,7 @@ ITSELF = f"--ro-bind {PROGRAM} {PROGRAM} --ro-bind {REAL} {REAL}"
 OWN = f"--bind {OWN_PLACE} {OWN_PLACE} --chdir {OWN_PLACE}/work --"
 CONFIG = (
     "--bind /home/ann/.claude /home/ann/.claude --tmpfs /home/ann/.claude/sessions --tmpfs /home/ann/.claude/backups"
+    " --tmpfs /home/ann/.claude/plugins"
 )
 KEY = {"ANTHROPIC_API_KEY": "k"}
 
@@ -48,7 +49,8 @@ def started(env: Mapping[str, str], there: frozenset[str] = THERE) -> str:
         pytest.param(
             {"HOME": "/home/ann", "CLAUDE_CONFIG_DIR": "/home/ann/config"},
             f"{SYSTEM} --tmpfs /home/ann {ITSELF} --bind /home/ann/config /home/ann/config"
-            f" --tmpfs /home/ann/config/sessions --tmpfs /home/ann/config/backups {OWN}",
+            f" --tmpfs /home/ann/config/sessions --tmpfs /home/ann/config/backups"
+            f" --tmpfs /home/ann/config/plugins {OWN}",
             id="a login in another place",
         ),
         pytest.param(

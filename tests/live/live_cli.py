@@ -111,6 +111,8 @@ class Surroundings:
 
 PLAIN = Surroundings()
 
+RETRYING_REFUSALS = Surroundings(without=frozenset({"CLAUDE_CODE_DISABLE_REFUSAL_RETRY"}))
+
 
 @define
 class Cli:

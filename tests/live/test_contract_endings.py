@@ -6,7 +6,7 @@ Each test is one statement about Claude Code that cca relies on. A release of it
 import pytest
 import trio
 from attrs import evolve
-from live_cli import GOING_ON, Cli, Surroundings, asked, converse, open_cli, prompt, text_of
+from live_cli import GOING_ON, RETRYING_REFUSALS, Cli, Surroundings, asked, converse, open_cli, prompt, text_of
 from live_requests import received
 from live_talks import open_table
 
@@ -71,9 +71,6 @@ async def test_sigkill_at_the_stop_reason_means_one_request(reason: str) -> None
         await trio.sleep(SETTLED)
         assert len(asked(model)) == 5
         assert model.open_streams == 0
-
-
-RETRYING_REFUSALS = Surroundings(without=frozenset({"CLAUDE_CODE_DISABLE_REFUSAL_RETRY"}))
 
 
 @pytest.mark.parametrize("reason", GOING_ON)

@@ -41,8 +41,8 @@ class Case:
 
 
 CASES = (
-    # A 400 and a 404 are asked again without some of the betas, whatever the number of retries.
-    Case(400, "unknown", 3, BadRequest),
+    # A 400 and a 404 are asked again without one of the betas after another, whatever the number of retries.
+    Case(400, "unknown", 4, BadRequest),
     Case(401, "authentication_failed", 1, Unauthorized),
     Case(403, "authentication_failed", 1, Unauthorized),
     Case(404, "model_not_found", 2, NotFound),

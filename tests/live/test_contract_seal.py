@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from live_cli import GOING_ON, Surroundings, asked, converse, open_cli, prompt, text_of
+from live_cli import GOING_ON, RETRYING_REFUSALS, Surroundings, asked, converse, open_cli, prompt, text_of
 from live_requests import process_of, received
 from live_talks import followed, open_table, results
 
@@ -39,7 +39,7 @@ async def test_what_a_sealed_program_asks_by_itself_is_nothing_and_is_refused(
 ) -> None:
     """Nobody kills it here."""
     conversation = evolve(prompt(f"{said} {SLOWLY} [[stop {reason}]]"), sampling=LIMIT, **fields)
-    async with open_scripted_model() as model, open_cli(model) as cli:
+    async with open_scripted_model() as model, open_cli(model, RETRYING_REFUSALS) as cli:
         *_, last = await cli.converse(conversation)
         assert isinstance(last, Finished)
         assert last.stop_reason == GOING_ON[reason]

@@ -1,4 +1,4 @@
-"""A client that leaves takes its process along, at every phase, and nothing stays behind."""
+"""R-03, with the real Claude Code: a client that leaves takes its process along, at every phase, and nothing stays."""
 
 import os
 import statistics
@@ -15,6 +15,7 @@ from live_inside import Inside, open_inside, until
 from live_server import alive, children
 
 from cca.model import Json
+from survival import Survival
 
 pytestmark = pytest.mark.live
 
@@ -25,6 +26,9 @@ AT_ONCE = 2
 
 MEDIAN_LIMIT = 0.5
 """Seconds, far above the 20 to 30 ms of an idle machine, which the figures show: a busy one must not turn this red."""
+
+GONE_WITHIN = 1.0
+"""Seconds in which each is to be gone. One that is later is told as lost, but a busy machine must not turn this red."""
 
 ENDLESS = "[[wait 60s]] never"
 SLOW = "[[delay 20ms]] [[tokens 3000]]"
@@ -179,7 +183,7 @@ class Base:
 
 
 @pytest.mark.soak
-async def test_two_hundred_disconnects_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_two_hundred_disconnects_leave_nothing(capsys: pytest.CaptureFixture[str], survival: Survival) -> None:
     # What stays would, after the last token.
     async with open_inside(staying=0) as server:
         await server.chat({"model": "haiku", "messages": [{"role": "user", "content": QUICK}]})
@@ -199,9 +203,13 @@ async def test_two_hundred_disconnects_leave_nothing(capsys: pytest.CaptureFixtu
 
         with trio.move_on_after(SETTLING):
             await until(lambda: Base.of(server) == base)
-        assert Base.of(server) == base
-        assert alive(set(server.backend.pids)) == set()
+        median, most = statistics.median(figures.all), max(figures.all)
+        late = sum(time > GONE_WITHIN for time in figures.all)
+        left = int(Base.of(server) != base) + len(alive(set(server.backend.pids)))
+        figure = f"a process gone after {most:.2f} s, the median of {len(figures.all)} {median * 1000:.0f} ms"
+        survival("R-03", "clients of the real Claude Code", tried=DISCONNECTS, lost=late + left, figure=figure)
+        assert not left
         with capsys.disabled():
             sys.stdout.write(f"\n{figures}\n")
         assert set(figures.times) >= set(PHASES) - {"in_the_body", "around_the_start", "after_the_last_token"}
-        assert statistics.median(figures.all) <= MEDIAN_LIMIT
+        assert median <= MEDIAN_LIMIT

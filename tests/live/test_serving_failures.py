@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from live_server import Server, serving
+from attrs import frozen
+from live_server import Reply, Server, serving
 
 from cca.model import Json
+from survival import Survival
 
 pytestmark = pytest.mark.live
 
@@ -26,6 +28,8 @@ TYPES: dict[str, tuple[int, int, str, str]] = {
 }
 """What the API does; then the status in a chat and in a message, and the types of the error in both."""
 
+ROUNDS = 3
+
 AT_ONCE = ("error 400", "error 401", "error 413", "error 429 retry-after 7")
 
 
@@ -36,25 +40,55 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize(
-    "fault", [pytest.param(fault, marks=() if fault in AT_ONCE else pytest.mark.soak) for fault in TYPES]
-)
-def test_a_failure_has_its_status_and_its_type(server: Server, fault: str) -> None:
-    """R-25."""
-    in_chat, in_message, of_chat, of_message = TYPES[fault]
+@frozen
+class Told:
+    """What the clients of both APIs were told of one fault, and the seconds until the first was."""
+
+    chat: Reply
+    message: Reply
+    took: float
+
+    def wrong(self, fault: str) -> Iterator[str]:
+        """Yield what is not as the table has it."""
+        expected = TYPES[fault]
+        error = self.chat.json["error"], self.message.json["error"]
+        told = (self.chat.status, self.message.status, *(each["type"] for each in error))
+        if told != expected:
+            yield f"{fault}: {told}, and not {expected}"
+        if "API Error" in self.chat.body.decode():
+            yield f"{fault}: it is told in Claude Code's words"
+        if "retry-after" in fault and not all(
+            7 <= int(reply.headers["retry-after"]) < 12 for reply in (self.chat, self.message)
+        ):
+            yield f"{fault}: it is not told when to come again"
+
+
+def told(server: Server, fault: str, number: int = 0) -> Told:
+    """Ask in a chat and in a message for what the API answers with ``fault``."""
     began = time.monotonic()
-    chat = server.chat(f"[[{fault}]] in a chat")
+    chat = server.chat(f"[[{fault}]] in a chat {number}")
     took = time.monotonic() - began
-    said: Json = {"role": "user", "content": f"[[{fault}]] in a message"}
+    said: Json = {"role": "user", "content": f"[[{fault}]] in a message {number}"}
     message = server.exchange("POST", "/v1/messages", {"model": "haiku", "max_tokens": 100, "messages": [said]})
-    assert (chat.status, message.status) == (in_chat, in_message)
-    assert (chat.json["error"]["type"], message.json["error"]["type"]) == (of_chat, of_message)
-    assert "API Error" not in chat.body.decode()
-    if fault in AT_ONCE:
-        assert took < SOON
-    if "retry-after" in fault:
-        assert 7 <= int(chat.headers["retry-after"]) < 12
-        assert 7 <= int(message.headers["retry-after"]) < 12
+    return Told(chat, message, took)
+
+
+@pytest.mark.parametrize("fault", AT_ONCE)
+def test_a_failure_that_no_try_mends_has_its_status_and_its_type(server: Server, fault: str) -> None:
+    """R-25."""
+    assert list(told(server, fault).wrong(fault)) == []
+
+
+@pytest.mark.soak
+def test_each_failure_has_its_status_and_its_type(server: Server, survival: Survival) -> None:
+    """R-25. What no further try would mend is told at once; the rest is tried again first, or waited for."""
+    found = {(fault, number): told(server, fault, number) for number in range(ROUNDS) for fault in TYPES}
+    wrong = [each for (fault, _), one in found.items() for each in one.wrong(fault)]
+    slow = max(one.took for (fault, _), one in found.items() if fault in AT_ONCE)
+    figure = f"{slow:.1f} s until one is told that no try mends"
+    survival("R-25", "failures of the model's API", tried=2 * len(found), lost=len(wrong), figure=figure)
+    assert not wrong
+    assert slow < SOON
 
 
 def test_an_answer_that_is_cut_is_no_answer(server: Server) -> None:
