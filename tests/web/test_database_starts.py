@@ -24,6 +24,7 @@ from cca.store import exchanges
 from cca.store.database import Database, open_database
 from cca.store.exchanges import Exchange
 from cca.store.migrations import MIGRATIONS
+from survival import Survival
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -231,8 +232,9 @@ async def test_what_could_not_be_counted_is_from_time_to_time(tmp_path: Path, au
         assert await count(database) == 1
 
 
+@pytest.mark.parametrize("step", [pytest.param(512, id="512"), pytest.param(64, id="64", marks=pytest.mark.soak)])
 async def test_a_log_that_is_cut_anywhere_leaves_what_was_committed_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survival: Survival
 ) -> None:
     """R-18, for a SQLite with a write-ahead log: the file is found with one that is cut at each 512 bytes of it."""
     monkeypatch.setattr(database_room, "_wal_is_safe", lambda _: True)
@@ -242,7 +244,8 @@ async def test_a_log_that_is_cut_anywhere_leaves_what_was_committed_before(
             await database.write(partial(exchanges.add, exchanges=[exchange(f"req_{number}")]))
         left = path.read_bytes(), log.read_bytes()
     found: list[int] = []
-    for size in range(0, len(left[1]) + 512, 512):
+    sizes = range(0, len(left[1]) + step, step)
+    for size in sizes:
         path.write_bytes(left[0])
         log.write_bytes(left[1][:size])
         with closing(sqlite3.connect(path)) as connection:
@@ -250,5 +253,6 @@ async def test_a_log_that_is_cut_anywhere_leaves_what_was_committed_before(
             if connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'exchange'").fetchone() != (0,):
                 found += connection.execute("SELECT count(*) FROM exchange").fetchone()
         log.unlink(missing_ok=True)
+    survival("R-18", f"logs of the database, cut at each {step} bytes", tried=len(sizes), lost=0)
     assert found == sorted(found)
     assert set(found) == set(range(21))

@@ -19,6 +19,7 @@ from wire_harness import FakeBackend, Said, Server, chat, get, post, serving, us
 from cca.model import Conversation, Text, Turn
 from cca.store.database import open_database
 from cca.web.sessions import SESSION_HEADER
+from survival import Survival
 
 WRITERS = 32
 
@@ -104,29 +105,28 @@ def hold_that_it_is_linear_and_complete(turns: list[Any], writers: Writers, back
         assert heard == digest(texts[:length])
 
 
-async def write_and_check(path: Path, more: Callable[[], bool]) -> None:
+async def write_and_check(path: Path, more: Callable[[], bool], survival: Survival) -> None:
     backend = Echo()
     async with open_database(path) as database, serving(backend=backend, database=database) as server:
         writers = Writers(server, more)
         took = await writers.run()
         turns = await all_turns(server)
+    told = sum(map(len, writers.acknowledged.values()))
+    requests = len(turns) // 2
+    figure = f"{requests / took:.0f} a second"
+    survival("R-20", f"turns of {WRITERS} writers of one session", tried=told, lost=told - requests, figure=figure)
     hold_that_it_is_linear_and_complete(turns, writers, backend)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("SELECT count(*) FROM exchange").fetchone() == (len(turns) // 2,)
-    requests = len(turns) // 2
-    print(
-        f"\n{WRITERS} writers of one session: {requests} requests in {took:.1f} s, {requests / took:.0f} a second, "
-        f"{len(turns)} turns in the end; linear and complete."
-    )
 
 
-async def test_32_writers_of_one_session(tmp_path: Path) -> None:
+async def test_32_writers_of_one_session(tmp_path: Path, survival: Survival) -> None:
     left = iter(range(200))
-    await write_and_check(tmp_path / "cca.db", lambda: next(left, None) is not None)
+    await write_and_check(tmp_path / "cca.db", lambda: next(left, None) is not None, survival)
 
 
 @pytest.mark.soak
-async def test_32_writers_of_one_session_for_a_minute(tmp_path: Path) -> None:
+async def test_32_writers_of_one_session_for_a_minute(tmp_path: Path, survival: Survival) -> None:
     until = time.monotonic() + 60
-    await write_and_check(tmp_path / "cca.db", lambda: time.monotonic() < until)
+    await write_and_check(tmp_path / "cca.db", lambda: time.monotonic() < until, survival)

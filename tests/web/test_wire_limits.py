@@ -20,6 +20,7 @@ from cca.limits.policy import NO_LIMITS, Limits, parse_limits
 from cca.model import Text, UserTurn
 from cca.store import keys
 from cca.store.database import Database, open_database
+from survival import Survival
 
 MOMENT = 0.001
 """Seconds: too early by this is refused."""
@@ -421,12 +422,17 @@ async def test_past_the_cap_requests_wait_and_past_the_queue_they_are_refused(au
         assert asked == {(UserTurn((Text(number),)),) for number in "01234"}
 
 
-async def test_200_requests_beyond_the_cap(autojump_clock: MockClock) -> None:
-    """R-02: each is answered or told to come again, and never are there more processes than may be."""
+@pytest.mark.parametrize("more", [pytest.param(200, id="200"), pytest.param(2000, id="2000", marks=pytest.mark.soak)])
+async def test_many_requests_beyond_the_cap(more: int, autojump_clock: MockClock, survival: Survival) -> None:
+    """R-02: each is answered or told when to come again, and never are there more processes than may be."""
     async with capped(1.0) as (desk, backend):
-        clients = [await desk.send(streamed() if number % 2 else chat()) for number in range(202)]
-        found = await statuses_of(clients)
-        assert (found.count(200), found.count(429)) == (5, 197)
+        clients = [await desk.send(streamed() if number % 2 else chat()) for number in range(2 + more)]
+        replies = [await client.reply() for client in clients]
+        answered = sum(reply.status == 200 for reply in replies)
+        refused = sum(reply.status == 429 and int(reply.headers["retry-after"]) > 0 for reply in replies)
+        figure = f"{refused:,} were told when to come again, {backend.most} processes at once, of 2"
+        survival("R-02", "requests at once", tried=2 + more, lost=2 + more - answered - refused, figure=figure)
+        assert (answered, refused) == (5, more - 3)
         assert backend.most == 2
         assert (await desk.ask()).status == 200
 
