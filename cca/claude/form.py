@@ -38,6 +38,9 @@ DESCRIPTION = (
     "no text beside it."
 )
 
+COMBINED = frozenset({"anyOf", "oneOf", "allOf"})
+"""What the API takes nowhere at the root of a tool's schema."""
+
 NEAR = 32
 """Tokens. The fastest models write them in a fifth of a second; on a busy machine a program takes as long to hear."""
 
@@ -52,7 +55,7 @@ def way_of(conversation: Conversation) -> Literal["free", "api", "tool"]:
     return "tool" if size_of(schema_of(conversation)) is None else "api"
 
 
-def schema_of(conversation: Conversation) -> Json:
+def schema_of(conversation: Conversation) -> dict[str, Json]:
     """Return the schema of the answer, without the name of its draft, which the API does not know."""
     return {name: value for name, value in (conversation.output_schema or {}).items() if name != "$schema"}
 
@@ -66,7 +69,17 @@ def tools_of(conversation: Conversation) -> tuple[Tool, ...]:
         return conversation.tools or tuple(Tool(name, None, {"type": "object"}) for name in _called(conversation))
     # No call of another is wanted, but a history with calls needs tools beside it.
     offered = () if conversation.tool_choice.kind == "none" else conversation.tools
-    return (*offered, Tool(answer_name(conversation), DESCRIPTION, {"type": "object", **schema_of(conversation)}))
+    return (*offered, _answer_tool(conversation))
+
+
+def _answer_tool(conversation: Conversation) -> Tool:
+    """Return the tool for the answer. What its schema cannot say it says in words; the whole text is checked anyway."""
+    schema = schema_of(conversation)
+    shown = {name: value for name, value in schema.items() if name not in COMBINED}
+    said = DESCRIPTION
+    if len(shown) < len(schema):
+        said = f"{DESCRIPTION} The input must be valid against this JSON schema: {orjson.dumps(schema).decode()}"
+    return Tool(answer_name(conversation), said, {"type": "object", **shown})
 
 
 def _called(conversation: Conversation) -> Iterable[str]:

@@ -16,6 +16,7 @@ Check: TypeAlias = Callable[[Json], str | None]
 
 _THOUGHTS = ("thinking", "redacted_thinking")
 _CITABLE = ("document", "search_result")
+_COMBINED = {"oneOf", "allOf", "anyOf"}
 
 _REQUIRED: dict[str, dict[str, type]] = {
     "text": {"text": str},
@@ -277,6 +278,9 @@ def _tools(body: Json) -> str | None:
     for at, tool in enumerate(body.get("tools") or ()):
         if "input_schema" in tool and tool["input_schema"].get("type") != "object":
             return f"tools.{at}.custom.input_schema.type: Field required"
+        if _COMBINED & tool.get("input_schema", {}).keys():
+            where = f"tools.{at}.custom.input_schema"
+            return f"{where}: input_schema does not support oneOf, allOf, or anyOf at the top level"
     choice = body.get("tool_choice") or {}
     if choice.get("type") == "tool" and choice.get("name") not in names:
         return f"Tool '{choice.get('name')}' not found in provided tools"

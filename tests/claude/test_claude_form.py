@@ -1,5 +1,6 @@
 """The form of an answer: which way it is brought into it, and that what is not of it is never passed off as it."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -158,6 +159,18 @@ def test_what_the_model_may_call_and_must(conversation: Conversation, names: lis
 def test_the_tool_for_the_answer_has_its_schema_with_the_type_that_the_api_needs() -> None:
     [tool] = tools_of(evolve(PLAIN, output_schema={"$schema": "x", "$ref": "#/$defs/a", "$defs": {"a": ANY_OBJECT}}))
     assert tool.input_schema == {"type": "object", "$ref": "#/$defs/a", "$defs": {"a": ANY_OBJECT}}
+
+
+@pytest.mark.parametrize("word", ["anyOf", "oneOf", "allOf"])
+def test_what_the_api_takes_at_the_root_of_no_tool_is_said_in_words(word: str) -> None:
+    """It would refuse the request, in words about a tool that its client has never heard of."""
+    schema: Json = {"type": "object", word: [{"required": ["a"]}, {"required": ["b"]}], "$defs": {"c": {word: [{}]}}}
+    conversation = evolve(PLAIN, output_schema={**schema, "$schema": "x"})
+    assert way_of(conversation) == "tool"
+    [tool] = tools_of(conversation)
+    assert tool.input_schema == {"type": "object", "$defs": {"c": {word: [{}]}}}
+    assert tool.description is not None
+    assert json.loads(tool.description.partition("this JSON schema: ")[2]) == schema
 
 
 def test_what_was_called_before_is_there_without_a_word_about_it() -> None:

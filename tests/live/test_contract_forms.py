@@ -28,6 +28,8 @@ TREE: Json = {"type": "object", "properties": {"kids": {"type": "array", "items"
 DRAFT: Json = {"$schema": "https://json-schema.org/draft/2020-12/schema", **OLD_CITY}
 WEATHER = Tool("get_weather", "Tell the weather of a city", {"type": "object"})
 
+EITHER: Json = {"type": "object", "anyOf": [{"required": ["city"]}, {"required": ["age"]}]}
+
 ASKED = prompt("Tell me of Oslo")
 
 
@@ -57,10 +59,11 @@ async def test_a_schema_that_the_api_cannot_hold_to_is_a_tools_and_its_arguments
         (evolve(prompt('Reply with exactly: {"city": "Oslo"}'), output_schema=CITY), '$ breaks "required"'),
         (evolve(called({"city": "Oslo", "age": 9}), output_schema=OLD_CITY), '$.age breaks "minimum": 100'),
         (evolve(called({"city": "Oslo", "age": "900"}), output_schema=OLD_CITY), '$.age breaks "type": "integer"'),
+        (evolve(called({"name": "Oslo"}), output_schema=EITHER), "$ is none of anyOf"),
         (evolve(called({"kids": [{"kids": [{}]}]}), output_schema=TREE), '$.kids[0].kids[0] breaks "required"'),
         (evolve(prompt("Reply with exactly: hello"), output_schema=TREE), "it is not JSON"),
     ],
-    ids=["words", "less", "too little", "in quotes", "deep within", "words for a tool"],
+    ids=["words", "less", "too little", "in quotes", "neither", "deep within", "words for a tool"],
 )
 async def test_a_violation_is_a_failure_by_either_way_and_is_not_asked_for_again(
     conversation: Conversation, fault: str
@@ -69,6 +72,11 @@ async def test_a_violation_is_a_failure_by_either_way_and_is_not_asked_for_again
     assert isinstance(events[-1], Failed)
     assert fault in events[-1].error.message
     assert len(requests) == 1
+
+
+async def test_a_choice_at_the_root_is_held_to_though_the_api_takes_none_in_a_tool() -> None:
+    events, _, _ = await converse(evolve(called({"age": 900}), output_schema=EITHER))
+    assert (text_of(events), type(events[-1])) == ('{"age": 900}', Finished)
 
 
 async def test_an_object_without_anything_comes_without_a_piece_and_is_one() -> None:

@@ -117,6 +117,11 @@ def test_accepted(accepted: dict[str, Any]) -> None:
         (body("hi", [CALL], [{"type": "text", "text": "so?"}, RESULT], tools=[TOOL]), 400, "messages.2.content"),
         (body("hi", tools=[TOOL, TOOL]), 400, "must be unique"),
         (body("hi", tools=[{"name": "f", "input_schema": {"anyOf": []}}]), 400, "tools.0.custom.input_schema.type"),
+        (
+            body("hi", tools=[{"name": "f", "input_schema": {"type": "object", "anyOf": [{}]}}]),
+            400,
+            "does not support oneOf, allOf, or anyOf at the top level",
+        ),
         (body("hi", tools=[TOOL], tool_choice={"type": "tool", "name": "g"}), 400, "Tool 'g' not found"),
         (body("hi", tool_choice={"type": "auto"}), 400, "while providing tools"),
     ],
