@@ -5,7 +5,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from cca.limits.gate import Gate
 from cca.limits.limiter import Limiter
 from cca.prices import Prices, prices_of
 from cca.sessions import SWEEP_INTERVAL, Sessions
-from cca.settings import Settings
+from cca.settings import Settings, spelled
 from cca.staying import Room, Staying
 from cca.store.database import Database, open_database
 from cca.store.exchanges import spending
@@ -162,11 +162,19 @@ async def open_service(settings: Settings, environ: Mapping[str, str]) -> AsyncI
 
         service = Service(settings, await _open_backend(settings, environ, stack, spare), database)
         await service.recall()
+        for name in _without_effect(settings, guarded=service.keyring.exists):
+            log.warning("%s has no effect while there is no API key. Create one with `cca keys create`.", spelled(name))
         async with trio.open_nursery() as nursery, service.staying.opened():
             nursery.start_soon(service.sweep)
             yield service
             nursery.cancel_scope.cancel()
         await service.ledger.flush()
+
+
+def _without_effect(settings: Settings, *, guarded: bool) -> Iterator[str]:
+    """Yield the settings that let in who has a key, where there is none."""
+    if not guarded:
+        yield from (name for name in ("allowed_hosts", "allowed_origins") if getattr(settings, name))
 
 
 def default_database(environ: Mapping[str, str]) -> Path:

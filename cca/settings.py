@@ -10,6 +10,7 @@ import attrs
 from attrs import Attribute, field, frozen
 
 from cca.limits.policy import EXAMPLE, NO_LIMITS, Limits, parse_limits
+from cca.origins import origin_of
 from cca.prices import prices_of
 
 T = TypeVar("T")
@@ -115,6 +116,9 @@ class Settings:
     )
     choices: int = setting(4, "choices that one request may ask for; each is a process of its own")
     allowed_hosts: tuple[str, ...] = setting((), "further names under which clients may reach cca, as their Host says")
+    allowed_origins: tuple[str, ...] = setting(
+        (), "origins of web pages that may ask, as in https://app.example.com, once there is an API key"
+    )
 
     first_event_timeout: float = setting(
         120.0, "to the model's first event; a cold cache and a long prompt take a minute"
@@ -161,6 +165,11 @@ class Settings:
             prices_of(self.prices)
         except ValueError as error:
             raise SettingsError(f"CCA_PRICES: {error}.") from error
+        for origin in self.allowed_origins:
+            try:
+                origin_of(origin)
+            except ValueError as error:
+                raise SettingsError(f"CCA_ALLOWED_ORIGINS: {error}.") from error
         for row in self.models:
             if not re.fullmatch(r"\s*[^=\s][^=]*=\s*[^=\s][^=]*", row):
                 raise SettingsError(f"CCA_MODELS has {row!r}; each entry is PATTERN=MODEL, with commas between them.")

@@ -33,7 +33,7 @@ PURE = (
         "cca.depth",
         "cca.schemas",
     ),
-    *("cca.web.shapes", "cca.web.sse", "cca.web.rate_headers", "cca.web.framing"),
+    *("cca.origins", "cca.web.cors", "cca.web.shapes", "cca.web.sse", "cca.web.rate_headers", "cca.web.framing"),
     "cca.limits.wrong_keys",
 )
 

@@ -22,17 +22,20 @@ from cca.backends.replay import ReplayBackend
 from cca.claude.launch import OFFLINE_KEY, Directories, Launch
 from cca.dialects.contract import Stamp
 from cca.errors import RateLimited, Unavailable
-from cca.limits.policy import Limits
+from cca.keys import DEFAULT_SCOPES
+from cca.limits.policy import NO_LIMITS, Limits
 from cca.model import Conversation, ModelEntry, Text, Usage, UserTurn
 from cca.service import DAY, Service, default_database, new_id, open_service, process_environ
 from cca.sessions import SWEEP_INTERVAL
 from cca.settings import Settings
+from cca.store import keys
 from cca.store.database import open_database
 from cca.store.exchanges import Exchange, add
 from cca.store.sessions import Name, begin
 from cca.web.app import CcaApp
 
 FAKE = Path(__file__).parent / "backends" / "fake_claude.py"
+RECORDED = Path(__file__).parents[1] / "fixtures" / "2.1.330" / "README.md"
 CONVERSATION = Conversation("haiku", (UserTurn((Text("hi"),)),))
 DIRECTORIES = Directories("/work", "/tmp", "/config")  # noqa: S108 - names, not places
 
@@ -131,6 +134,30 @@ async def test_a_history_goes_by_file_where_that_is_faster(
         assert isinstance(service.backend, Pool)
         assert isinstance(service.backend.starter, LiveBackend)
         assert service.backend.starter.file_from == file_from
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({}, []),
+        ({"allowed_hosts": ("box.lan",)}, ["CCA_ALLOWED_HOSTS"]),
+        ({"allowed_hosts": ("a",), "allowed_origins": ("http://a",)}, ["CCA_ALLOWED_HOSTS", "CCA_ALLOWED_ORIGINS"]),
+    ],
+    ids=str,
+)
+async def test_its_start_says_which_settings_have_no_effect_without_a_key(
+    given: dict[str, Any], names: list[str], tmp_path: Path, environ: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(replay=RECORDED, database=tmp_path / "cca.db", **given)
+    async with open_service(settings, environ) as service:
+        assert [record.getMessage().split()[0] for record in caplog.records] == names
+        caplog.clear()
+        make = partial(
+            keys.make, randomness=bytes, name="ann", scopes=DEFAULT_SCOPES, limits=NO_LIMITS, now=0.0, expires_at=None
+        )
+        await service.database.write(make)
+    async with open_service(settings, environ):
+        assert caplog.records == []
 
 
 async def test_the_launch_is_that_of_the_settings(claude: Path, environ: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Who may ask, and for what: programs of this machine, whoever has a key, and no web page.
+"""Who may ask, and for what: programs of this machine, whoever has a key, and no web page that is not in the settings.
 
 A page that a browser shows can send requests to loopback, from its own origin or through a name that it makes point
 here. The ``Host`` of the second, and the ``Origin`` of both, give them away.
@@ -12,6 +12,7 @@ from attrs import frozen
 
 from cca.errors import Forbidden, UnsupportedMediaType
 from cca.keys import Principal
+from cca.origins import origin_of
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -38,10 +39,11 @@ class Caller:
 
 @frozen
 class Door:
-    """Whether a key is asked for, and the further names that cca then has."""
+    """Whether a key is asked for; the further names that cca then has, and the origins of pages that then may ask."""
 
     guarded: bool
     names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
 
 def admit(caller: Caller, door: Door) -> None:
@@ -61,9 +63,10 @@ def admit(caller: Caller, door: Door) -> None:
                 "Further names are those in CCA_ALLOWED_HOSTS, once there is an API key.",
                 code="host_not_allowed",
             )
-    if caller.origins:
+    if caller.origins and not _may_ask(caller.origins, door):
         raise Forbidden(
-            "cca does not answer web pages (the request has an Origin header); ask from a program.",
+            "cca does not answer web pages (the request has an Origin header); ask from a program. Pages that may ask "
+            "are those in CCA_ALLOWED_ORIGINS, once there is an API key.",
             code="origin_not_allowed",
         )
 
@@ -103,6 +106,11 @@ def _is_ours(host: str, caller: Caller, door: Door) -> bool:
     if {host, named[1]} & {name.lower() for name in door.names}:
         return True
     return right_port and caller.address is not None and _is_reached(named[1], caller.address)
+
+
+def _may_ask(origins: tuple[str, ...], door: Door) -> bool:
+    """Return whether there is one origin, and it is in the settings, as a browser writes it."""
+    return door.guarded and len(origins) == 1 and origins[0] in {origin_of(each) for each in door.origins}
 
 
 def _is_reached(name: str, address: str) -> bool:

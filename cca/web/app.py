@@ -15,7 +15,7 @@ from cca.dialects.openai import model_object, models_list
 from cca.keys import ADMIN
 from cca.service import Service
 from cca.version import VERSION
-from cca.web import completions, conversations, responses, sessions, usage
+from cca.web import completions, conversations, cors, responses, sessions, usage
 from cca.web.access import Caller, Door, admit, authorize, check_media_type
 from cca.web.answer import answer
 from cca.web.body import as_json, has_body
@@ -98,8 +98,11 @@ def _route(app: CcaApp, method: str, path: str, view: Callable[..., Awaitable[Re
     app.add_url_rule(path, endpoint, view, methods=[method], provide_automatic_options=False)
 
 
-async def _admit() -> None:
-    """Let a request in, or raise. It is known where it comes from, then whose it is; then what it asks for counts."""
+async def _admit() -> Response | None:
+    """Let a request in, or raise; or answer a browser that asks for its page whether it may.
+
+    It is known where it comes from, then whose it is; then what it asks for counts.
+    """
     app = _app()
     g.request_id = app.request_id()
     if request.url_rule is not None:
@@ -113,10 +116,17 @@ async def _admit() -> None:
         address=None if port is None else address,
         port=port,
     )
-    admit(caller, Door(keyring.exists, app.service.settings.allowed_hosts))
+    known = app.service.settings
+    admit(caller, Door(keyring.exists, known.allowed_hosts, known.allowed_origins))
+    if caller.origins:
+        [origin] = caller.origins
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            # No key comes with it.
+            return _preflight(origin)
+        g.origin = origin
     scope = app.scopes.get(request.endpoint or "", ADMIN)
     if scope == PUBLIC:
-        return
+        return None
     peer, _ = request.scope.get("client") or ("", None)
     g.principal = await keyring.authenticate(credentials(request.scope["headers"]), peer)
     request_noted().key = g.principal.key_id
@@ -125,11 +135,24 @@ async def _admit() -> None:
         authorize(g.principal, scope)
         if request.method in _SENDING and has_body():
             check_media_type(request.mimetype, request.headers.getlist("Content-Encoding"))
+    return None
+
+
+def _preflight(origin: str) -> Response:
+    response = Response(b"", 204)
+    del response.headers["content-type"]
+    response.headers.update(cors.preflight(origin, request.headers.getlist("Access-Control-Request-Headers")))
+    return response
 
 
 async def _identify(response: Response) -> Response:
     # OpenAI's clients read the first, Anthropic's the second.
     response.headers["x-request-id"] = response.headers["request-id"] = g.request_id
+    if _app().service.settings.allowed_origins:
+        # Whether it is for a page or not: a cache is to tell them apart.
+        response.headers.setdefault("vary", "origin")
+    if "origin" in g:
+        response.headers.update(cors.readable(g.origin))
     # Whoever was not let in is told nothing of it.
     if request.path in _ANSWERING and "principal" in g:
         service, principal = _app().service, g.principal

@@ -102,6 +102,64 @@ def test_a_web_page_is_not_let_in_whatever_its_key(door: Door) -> None:
         admit(Caller(("localhost:8000",), ("https://evil.com",), "127.0.0.1", 8000), door)
 
 
+PAGES = ("https://app.example.com", "http://Localhost:3000", "https://b.example.com:443", "http://[::1]:5173")
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://app.example.com", "http://localhost:3000", "https://b.example.com", "http://[::1]:5173"]
+)
+def test_a_page_in_the_settings_may_ask_once_there_is_a_key(origin: str) -> None:
+    """S-05."""
+    caller = Caller(("localhost:8000",), (origin,), "127.0.0.1", 8000)
+    admit(caller, Door(guarded=True, origins=PAGES))
+    with pytest.raises(Forbidden, match="once there is an API key"):
+        admit(caller, Door(guarded=False, origins=PAGES))
+
+
+@pytest.mark.parametrize("host", ["evil.com:8000", "app.example.com"])
+def test_a_page_in_the_settings_asks_by_a_name_of_ccas(host: str) -> None:
+    """S-04: nor does it come here by a name that it made point here."""
+    with pytest.raises(Forbidden, match="Host header"):
+        admit(Caller((host,), PAGES[:1], "127.0.0.1", 8000), Door(guarded=True, origins=PAGES))
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        pytest.param(("null",), id="null"),
+        pytest.param(("",), id="empty"),
+        pytest.param(("*",), id="every"),
+        pytest.param(("http://app.example.com",), id="another scheme"),
+        pytest.param(("https://app.example.com:8443",), id="another port"),
+        pytest.param(("https://app.example.com:443",), id="its port, as no browser writes it"),
+        pytest.param(("http://localhost",), id="without its port"),
+        pytest.param(("http://localhost:30000",), id="a longer port"),
+        pytest.param(("https://app.example.com/",), id="a slash at the end"),
+        pytest.param(("https://app.example.com.",), id="a dot at the end"),
+        pytest.param(("https://app.example.com.evil.com",), id="with a suffix"),
+        pytest.param(("https://app.example.comevil.com",), id="with more letters"),
+        pytest.param(("https://evilapp.example.com",), id="with a prefix"),
+        pytest.param(("https://x.app.example.com",), id="a name below it"),
+        pytest.param(("https://example.com",), id="the name above it"),
+        pytest.param(("https://app.example.com@evil.com",), id="as a user"),
+        pytest.param(("https://APP.example.com",), id="in another case"),
+        pytest.param(("HTTPS://app.example.com",), id="its scheme in another case"),
+        pytest.param(("http://Localhost:3000",), id="in the case of the settings"),
+        pytest.param((" https://app.example.com",), id="a space before it"),
+        pytest.param(("https://app.example.com, null",), id="a list"),
+        pytest.param(("app.example.com",), id="without a scheme"),
+        pytest.param(("https://app.example.com", "https://app.example.com"), id="twice"),
+        pytest.param(("https://app.example.com", "https://evil.com"), id="with another"),
+        pytest.param(("https://evil.com", "https://app.example.com"), id="behind another"),
+    ],
+)
+def test_a_page_that_is_not_quite_in_the_settings_may_not(origins: tuple[str, ...]) -> None:
+    """S-05."""
+    with pytest.raises(Forbidden) as caught:
+        admit(Caller(("localhost:8000",), origins, "127.0.0.1", 8000), Door(guarded=True, origins=PAGES))
+    assert caught.value.code == "origin_not_allowed"
+
+
 def test_a_scope_that_a_key_lacks_is_named() -> None:
     authorize(Principal("1", "ann", frozenset(("usage",))), "usage")
     with pytest.raises(Forbidden, match="lacks the scope 'chat'") as caught:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from cca.dialects import anthropic_models
 from cca.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from cca.dialects.anthropic_version import VERSIONS
 from cca.dialects.fields import Fields
@@ -82,10 +83,11 @@ _VERSION = _header(
 )
 
 _MODEL_PAGE = (
-    _query("limit", {"type": "integer", **span(1)}, "How many are on the page, of a client of Anthropic's."),
-    _query("after_id", {"type": "string"}, "The model before the page, of a client of Anthropic's."),
-    _query("before_id", {"type": "string"}, "The model behind the page, of a client of Anthropic's."),
+    _query("limit", {"type": "string"}, f"1 to {anthropic_models.MOST_ON_PAGE} on a page of Anthropic's."),
+    _query("after_id", {"type": "string"}, "The model before a page of Anthropic's."),
+    _query("before_id", {"type": "string"}, "The model behind a page of Anthropic's."),
 )
+"""No client of OpenAI's has a page, and its query counts for nothing."""
 
 _HEALTH = Operation(says="Whether cca serves, and with which Claude Code.", answer="Health")
 
