@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -35,7 +36,7 @@ from cca.store.sessions import Name, begin
 from cca.web.app import CcaApp
 
 FAKE = Path(__file__).parent / "backends" / "fake_claude.py"
-RECORDED = Path(__file__).parents[1] / "fixtures" / "2.1.330" / "README.md"
+RECORDED = Path(__file__).parents[1] / "fixtures" / "2.1.330" / "addresses.ndjson"
 CONVERSATION = Conversation("haiku", (UserTurn((Text("hi"),)),))
 DIRECTORIES = Directories("/work", "/tmp", "/config")  # noqa: S108 - names, not places
 
@@ -148,7 +149,8 @@ async def test_a_history_goes_by_file_where_that_is_faster(
 async def test_its_start_says_which_settings_have_no_effect_without_a_key(
     given: dict[str, Any], names: list[str], tmp_path: Path, environ: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = Settings(replay=RECORDED, database=tmp_path / "cca.db", **given)
+    shutil.copy(RECORDED, tmp_path)
+    settings = Settings(replay=tmp_path, database=tmp_path / "cca.db", **given)
     async with open_service(settings, environ) as service:
         assert [record.getMessage().split()[0] for record in caplog.records] == names
         caplog.clear()
