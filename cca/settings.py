@@ -136,7 +136,8 @@ class Settings:
     retries: int = setting(2, "tries that Claude Code adds when its API fails; its own default of 10 takes minutes")
     self_test: bool = setting(
         default=True,
-        help="start Claude Code on a model of cca's own first, and see that it does nothing by itself",
+        help="start Claude Code on a model of cca's own first, and after each update of it, and see that it does "
+        "nothing by itself",
     )
     inherit: tuple[str, ...] = setting((), "names of further environment variables that Claude Code may see")
     models: tuple[str, ...] = setting(
