@@ -4,9 +4,14 @@ import importlib.util
 import logging
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
+
+import trio
 
 from cca.claude.launch import MINIMUM_VERSION, version_of
 from cca.errors import Unavailable
@@ -20,6 +25,9 @@ HOW_TO_GET = (
     "Install one with `pip install 'cca[claude]'` or from https://claude.com/claude-code, or name it with "
     "--claude PATH."
 )
+
+
+Version: TypeAlias = tuple[int, int, int]
 
 
 def find_claude(told: Path | None, environ: Mapping[str, str]) -> str:
@@ -60,13 +68,12 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield "in claude-agent-sdk", str(bundled)
 
 
-def version_at(path: str, environ: Mapping[str, str]) -> tuple[int, int, int] | None:
+def version_at(path: str, environ: Mapping[str, str]) -> Version | None:
     """Return the version that the program at ``path`` tells; nothing, where it tells none of Claude Code's."""
-    env = {name: environ[name] for name in ("PATH", "HOME") if name in environ}
     try:
         asked = subprocess.run(
             [path, "--version"],
-            env=env,
+            env=_shown(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=VERSION_TIMEOUT,
@@ -75,3 +82,32 @@ def version_at(path: str, environ: Mapping[str, str]) -> tuple[int, int, int] | 
     except (OSError, subprocess.TimeoutExpired):
         return None
     return version_of(asked.stdout.decode("utf-8", "replace"))
+
+
+async def version_told(path: str, environ: Mapping[str, str]) -> Version | None:
+    """Return the same for a server that runs, whose end waits for no program. Cancelling kills it and its group."""
+    version = None
+    with trio.move_on_after(VERSION_TIMEOUT):
+        try:
+            asked = await trio.run_process(
+                [path, "--version"],
+                env=_shown(environ),
+                capture_stdout=True,
+                stderr=subprocess.DEVNULL,
+                check=False,
+                start_new_session=True,
+                deliver_cancel=_kill,
+            )
+            version = version_of(asked.stdout.decode("utf-8", "replace"))
+        except* OSError:
+            pass
+    return version
+
+
+def _shown(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: environ[name] for name in ("PATH", "HOME") if name in environ}
+
+
+async def _kill(process: trio.Process) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import trio
 from attrs import define, field
 
-from cca.backends.discovery import version_at
+from cca.backends.discovery import version_told
 from cca.backends.edition import Edition, Stamp, edition_of
 from cca.claude.launch import MINIMUM_VERSION, Launch
 from cca.errors import CcaError, Unavailable, innermost
@@ -111,7 +111,7 @@ class Vouching:
 async def new_enough(launch: Launch) -> str:
     """Return the version of what is launched. Raise ``Unavailable`` for one that cca does not serve with."""
     program = launch.argv[0]
-    version = await trio.to_thread.run_sync(version_at, program, launch.env)
+    version = await version_told(program, launch.env)
     if version is None:
         raise Unavailable(f"{program} does not say that it is Claude Code when asked with --version.")
     told = ".".join(map(str, version))

@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import trio
+from fakes import alive, nothing_left, until
 
 from cca.backends import discovery
-from cca.backends.discovery import find_claude
+from cca.backends.discovery import find_claude, version_at, version_told
 from cca.errors import Unavailable
 
 GOOD = "echo '2.1.330 (Claude Code)'"
@@ -123,3 +125,40 @@ def test_only_path_and_home_are_shown_to_it(tmp_path: Path) -> None:
     find_claude(told, {**environ(tmp_path), "HOME": "/h", "ANTHROPIC_API_KEY": "k", "LD_PRELOAD": ""})
     seen = {line.partition("=")[0] for line in (tmp_path / "seen").read_text().splitlines()}
     assert seen - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "HOME"}
+
+
+TELLING = {
+    "one that serves": (OLDEST, (2, 1, 248)),
+    "another program": (OTHER, None),
+    "no program": (BINARY, None),
+    "one that fails": ("exit 1", None),
+    "one that says nothing": (SILENT, None),
+    "one that reads its input": ("cat", None),
+}
+
+
+@pytest.mark.parametrize(("script", "version"), TELLING.values(), ids=TELLING)
+async def test_a_server_that_runs_is_told_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, version: tuple[int, int, int] | None
+) -> None:
+    monkeypatch.setattr(discovery, "VERSION_TIMEOUT", 0.2 if script == SILENT else 10.0)
+    told = str(program(tmp_path / "told", script))
+    with nothing_left(tmp_path / "run"):
+        assert await version_told(told, environ(tmp_path)) == version == version_at(told, environ(tmp_path))
+
+
+async def test_no_program_tells_none(tmp_path: Path) -> None:
+    assert await version_told(str(tmp_path / "missing"), environ(tmp_path)) is None
+
+
+async def test_a_server_that_ends_waits_for_no_program_and_leaves_none(tmp_path: Path) -> None:
+    """Nor what that started."""
+    pids = tmp_path / "pids"
+    told = str(program(tmp_path / "told", f"sleep 30 & echo $! $$ > {pids}; sleep 30"))
+    with nothing_left(tmp_path / "run"):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(version_told, told, environ(tmp_path))
+            await until(lambda: pids.is_file() and bool(pids.read_text()))
+            nursery.cancel_scope.cancel()
+    started = [int(pid) for pid in pids.read_text().split()]
+    await until(lambda: not any(map(alive, started)), seconds=5)
