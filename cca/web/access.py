@@ -18,6 +18,9 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 HTTP_PORT = 80
 
+OTHER_SITES = frozenset(("cross-site", "same-site"))
+"""What browsers send as ``Sec-Fetch-Site`` for a page that is not cca's own. Who types an address is none."""
+
 PLAIN = ("", "identity")
 """Content encodings that change nothing."""
 
@@ -28,13 +31,15 @@ _HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?", re.ASCII | 
 class Caller:
     """What a request says of where it comes from, and the address and port of cca's that it reached.
 
-    These are ``None`` where they are not known, and at a socket that is a file, which has permissions of its own.
+    ``sites`` is what its browser says of the page that asks. Address and port are ``None`` where they are not known,
+    and at a socket that is a file, which has permissions of its own.
     """
 
     hosts: tuple[str, ...]
     origins: tuple[str, ...]
     address: str | None
     port: int | None
+    sites: tuple[str, ...] = ()
 
 
 @frozen
@@ -63,10 +68,12 @@ def admit(caller: Caller, door: Door) -> None:
                 "Further names are those in CCA_ALLOWED_HOSTS, once there is an API key.",
                 code="host_not_allowed",
             )
-    if caller.origins and not _may_ask(caller.origins, door):
+    # A picture, a script or a frame of a page's is asked for without an Origin.
+    of_a_page = bool(caller.origins) or not OTHER_SITES.isdisjoint(caller.sites)
+    if of_a_page and not _may_ask(caller.origins, door):
         raise Forbidden(
-            "cca does not answer web pages (the request has an Origin header); ask from a program. Pages that may ask "
-            "are those in CCA_ALLOWED_ORIGINS, once there is an API key.",
+            "cca does not answer web pages (the request has an Origin header, or a Sec-Fetch-Site of a page's); ask "
+            "from a program. Pages that may ask are those in CCA_ALLOWED_ORIGINS, once there is an API key.",
             code="origin_not_allowed",
         )
 

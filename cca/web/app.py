@@ -115,6 +115,7 @@ async def _admit() -> Response | None:
         origins=tuple(request.headers.getlist("Origin")),
         address=None if port is None else address,
         port=port,
+        sites=tuple(request.headers.getlist("Sec-Fetch-Site")),
     )
     known = app.service.settings
     admit(caller, Door(keyring.exists, known.allowed_hosts, known.allowed_origins))

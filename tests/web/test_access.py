@@ -1,5 +1,7 @@
 """Whom the door lets in, by where a request comes from: a table of addresses reached, hosts named, keys asked for."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from cca.errors import Forbidden
@@ -158,6 +160,26 @@ def test_a_page_that_is_not_quite_in_the_settings_may_not(origins: tuple[str, ..
     with pytest.raises(Forbidden) as caught:
         admit(Caller(("localhost:8000",), origins, "127.0.0.1", 8000), Door(guarded=True, origins=PAGES))
     assert caught.value.code == "origin_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("sites", "origins", "refused"),
+    [
+        (("cross-site",), (), True),
+        (("same-site",), (), True),
+        (("none", "cross-site"), (), True),
+        (("none",), (), False),
+        (("same-origin",), (), False),
+        (("cross-site",), PAGES[:1], False),
+    ],
+)
+def test_what_a_page_loads_says_so_without_an_origin(
+    sites: tuple[str, ...], origins: tuple[str, ...], *, refused: bool
+) -> None:
+    """S-05: a picture, a script, a frame of a page's; and who types an address, or asks for a page that may."""
+    caller = Caller(("localhost:8000",), origins, "127.0.0.1", 8000, sites)
+    with pytest.raises(Forbidden, match="web pages") if refused else nullcontext():
+        admit(caller, Door(guarded=True, origins=PAGES))
 
 
 def test_a_scope_that_a_key_lacks_is_named() -> None:

@@ -133,6 +133,16 @@ async def test_two_origins_are_no_better_than_one(autojump_clock: MockClock) -> 
     assert (reply.status, reply.error["code"]) == (403, "origin_not_allowed")
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_nor_what_a_page_loads_without_an_origin(site: str, autojump_clock: MockClock) -> None:
+    """S-05: its pictures, scripts and frames, by what its browser says of them."""
+    async with serving(*HELLO) as server:
+        for route in ASKED:
+            reply = await server.ask(raw(*route, HOST, f"Sec-Fetch-Site: {site}"))
+            assert (reply.status, reply.headers["x-should-retry"]) == (403, "false")
+        assert (await server.ask(get("/health", "Sec-Fetch-Site: none"))).status == 200
+
+
 async def test_a_page_that_asks_whether_it_may_is_told_nothing(autojump_clock: MockClock) -> None:
     """S-05: a preflight."""
     preflight = ("Origin: https://evil.com", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: x")
