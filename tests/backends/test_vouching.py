@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
+import trio.testing
+from attrs import define, evolve, field
 from fakes import CONVERSATION, FAKE, nothing_left, until
 
 from cca.backends import pool as pool_module
 from cca.backends.edition import Edition, edition_of
 from cca.backends.live import LiveBackend, as_it_is, open_live
 from cca.backends.pool import Pool
+from cca.backends.process import LiveProcess
 from cca.backends.vouching import LOOKS, PATIENCE, Refused, Vouching
 from cca.claude.launch import Directories, Launch
 from cca.errors import CcaError, Unavailable
+from cca.model import Conversation, Sampling
 
 LOOKING = 1.0
 """Seconds that a look takes, of a clock that jumps."""
@@ -263,6 +266,9 @@ def claude(path: Path, version: str) -> None:
     replaced(path, f"#!/bin/sh\n{says}exec {sys.executable} -I -S {FAKE} {steps}\n")
 
 
+SHORT = evolve(CONVERSATION, sampling=Sampling(max_tokens=1))
+"""It takes a process that is started for it."""
+
 OURS, NEWER, OLDER, NONE = "2.1.330 (Claude Code)", "2.1.400 (Claude Code)", "2.1.100 (Claude Code)", "bash 5"
 
 
@@ -272,9 +278,12 @@ class Checks:
 
     wrong: str | None = None
     backends: list[LiveBackend] = field(factory=list)
+    held: trio.Event | None = None
 
     async def check(self, live: LiveBackend) -> None:
         self.backends.append(live)
+        if self.held is not None:
+            await self.held.wait()
         if self.wrong is not None:
             raise Unavailable(self.wrong)
 
@@ -323,6 +332,32 @@ async def test_after_an_update_a_request_gets_a_process_of_what_was_checked(
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
         (logging.WARNING, "Claude Code was replaced while cca ran, and the new one is used: version 2.1.400.")
     ]
+
+
+@pytest.mark.parametrize("conversation", [CONVERSATION, SHORT], ids=["one that waits", "one of its own"])
+async def test_requests_share_one_check_and_one_that_leaves_takes_nothing_along(
+    conversation: Conversation, program: Path, temporary: Path
+) -> None:
+    claude(program, OURS)
+    checks, got = Checks(), list[LiveProcess]()
+    with nothing_left(temporary):
+        async with pool_of(program, checks) as (_, pool), trio.open_nursery() as nursery:
+
+            async def ask(scope: trio.CancelScope) -> None:
+                with scope:
+                    async with pool.open(conversation) as process:
+                        got.append(process)
+
+            claude(program, NEWER)
+            checks.held, scopes = trio.Event(), [trio.CancelScope() for _ in range(10)]
+            for scope in scopes:
+                nursery.start_soon(ask, scope)
+            await until(lambda: len(checks.backends) == 2)
+            scopes[0].cancel()
+            await trio.testing.wait_all_tasks_blocked()
+            checks.held.set()
+    assert len(got) == 9
+    assert len(checks.backends) == 2, "at the start, and once"
 
 
 @pytest.mark.parametrize(
