@@ -6,9 +6,10 @@ an HTTP version like any other, for ``web.scope`` to refuse.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import h11
 import trio
@@ -22,15 +23,28 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState, H11SendableEvent, HTTPScope, WebsocketScope
+from hypercorn.typing import (
+    AppWrapper,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    ConnectionState,
+    H11SendableEvent,
+    HTTPScope,
+    Scope,
+    WebsocketScope,
+)
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from cca.errors import BadRequest, CcaError, InternalError
 from cca.web.app import CcaApp
 from cca.web.framing import StrictConnection
 from cca.web.scope import refused
+from cca.web.writing import write
 
 log = logging.getLogger(__name__)
+
+Send: TypeAlias = Callable[[ASGISendEvent | None], Awaitable[None]]
 
 KEEP_ALIVE = 8.0
 """Seconds for the head of a request to arrive, and for the next to begin: longer than the 5 after which httpx drops an
@@ -153,6 +167,36 @@ def _is_ours(answer: Response) -> bool:
     return any(name == b"request-id" for name, _ in answer.headers)
 
 
+class _Requests(TaskGroup):
+    async def spawn_app(
+        self, app: AppWrapper, config: Config, scope: Scope, send: Send
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        """Do what Hypercorn's does; but a client that leaves is told of at once, however much of its body waits.
+
+        Hypercorn waits for room to tell it: for ever, where the application refuses a body or broke, and takes no more.
+        """
+        sender, receiver = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
+
+        async def receive() -> ASGIReceiveEvent:
+            try:
+                return await receiver.receive()
+            except trio.EndOfChannel:
+                return {"type": "http.disconnect"}
+
+        async def put(event: ASGIReceiveEvent) -> None:
+            if event["type"] == "http.disconnect":
+                sender.close()
+            else:
+                with suppress(trio.ClosedResourceError):
+                    await sender.send(event)
+
+        async def listening(scope: Scope, _: object, send: ASGISendCallable, *threads: Callable[..., Any]) -> None:
+            await app(scope, receive, send, *threads)
+
+        await super().spawn_app(cast(AppWrapper, listening), config, scope, send)
+        return put
+
+
 class _Connection(TCPServer):
     async def run(self) -> None:
         """Do what Hypercorn's does, with ``_Http1``; and do not let the socket of a client that left idle on."""
@@ -161,7 +205,7 @@ class _Connection(TCPServer):
         try:
             client = parse_socket_addr(socket.family, socket.getpeername())
             server = parse_socket_addr(socket.family, socket.getsockname())
-            async with TaskGroup() as self._task_group:
+            async with _Requests() as self._task_group:
                 self.protocol = _Http1(  # type: ignore[assignment]
                     self.app,
                     self.config,
@@ -185,8 +229,22 @@ class _Connection(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         """Do what Hypercorn's does; but an answer that ends after its client left does not make the connection idle."""
-        if not (isinstance(event, Updated) and self._gone.is_set()):
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif not (isinstance(event, Updated) and self._gone.is_set()):
             await super().protocol_send(event)
+
+    async def _write(self, piece: bytes) -> None:
+        """Write; end the request of a client that left, and leave one that takes nothing."""
+        stream = cast(trio.SocketStream, self.stream)
+        try:
+            async with self.send_lock:
+                await write(stream.socket, piece)
+        except trio.TooSlowError:
+            await trio.aclose_forcefully(stream)
+            await self.protocol.handle(Closed())
+        except (OSError, trio.ClosedResourceError):
+            await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
         """Read until the client leaves, which half a close is too, or the connection is closed; then end its request.

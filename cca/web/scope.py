@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 LAST_SEND_TIMEOUT = 30.0
 """Seconds for Hypercorn to end an answer and make its connection ready for another, or close it. Its write to a client
-that reads nothing is shielded again, and bounded by the socket."""
+that reads nothing is shielded again, and bounded by ``web.writing``."""
 
 NO_WEBSOCKET = BadRequest("cca has no WebSockets; POST the request.", code="websocket_not_supported")
 

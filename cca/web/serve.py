@@ -25,10 +25,6 @@ EVERY_ADDRESS = {"0.0.0.0": "every IPv4 address of this machine", "::": "every a
 
 MOST_PORT = 65_535
 BACKLOG = 1024
-STALLED_WRITE = 60_000
-"""Milliseconds until a client that reads nothing is given up: Hypercorn shields its writes, so that nothing else would
-end one."""
-
 LAST_RESORT = 3.0
 """Seconds for what is left to end after the grace time."""
 
@@ -184,8 +180,6 @@ def _bind(address: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_WRITE)
         if family == socket.AF_INET6:
             # Else it is a setting of the system's whether :: is IPv4, too.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != "::"))

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -208,9 +209,16 @@ class Running:
 
 
 @asynccontextmanager
-async def running(backend: FakeBackend, *, host: str = "127.0.0.1", grace: float = 60.0) -> AsyncIterator[Running]:
-    """Run the server while the block lasts; whoever does not stop it within ``SECONDS`` fails."""
-    settings = Settings(host=host, port=0, grace=grace)
+async def running(
+    backend: FakeBackend,
+    *,
+    host: str = "127.0.0.1",
+    grace: float = 60.0,
+    seconds: float = SECONDS,
+    **others: Any,
+) -> AsyncIterator[Running]:
+    """Run the server while the block lasts; whoever does not stop it within ``seconds`` fails."""
+    settings = Settings(host=host, port=0, grace=grace, **others)
     announced = trio.Event()
     addresses: list[str] = []
 
@@ -223,7 +231,7 @@ async def running(backend: FakeBackend, *, host: str = "127.0.0.1", grace: float
             await run_server(service_app(service), settings, announce)
         server.ended.set()
 
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(seconds):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run)
             await announced.wait()

@@ -1,6 +1,7 @@
 """A client that leaves takes its process along, whenever it leaves; and a connection ends when it should."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import pytest
@@ -73,6 +74,27 @@ async def test_while_it_is_answered(
         await trio.sleep(0.1)
         assert server.open_connections == 0
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("leave", LEAVING)
+@pytest.mark.parametrize("chunks", [1, 9, 10, 11, 3000])
+@pytest.mark.parametrize("target", ["http://evil.com/x", "/nope", CHAT])
+async def test_while_it_is_refused(*, leave: Leave, chunks: int, target: str, autojump_clock: MockClock) -> None:
+    """R-03: however much of its body nobody will ever read."""
+    request = raw("POST", target, HOST, JSON, "Transfer-Encoding: chunked", body=b"1\r\nx\r\n" * chunks)
+
+    async def send() -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await client.send(request)
+
+    async with serving(*HELLO) as server:
+        client = await server.connect(stalling=True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await trio.sleep(5)
+            await leave(client)
+        await trio.sleep(100)
+        assert server.open_connections == 0
 
 
 @pytest.mark.parametrize("leave", LEAVING)

@@ -42,6 +42,7 @@ Clock: TypeAlias = Callable[[], float]
 
 NOW = 1_700_000_000.9
 PORT = 8000
+TAKEN = 65_536
 AGES = 1e6
 """Seconds, of the mock clock, after which a test waits for nothing."""
 
@@ -263,6 +264,18 @@ class MemorySocket:
 
     def getsockname(self) -> tuple[str, int]:
         return ("127.0.0.1", PORT)
+
+    def fileno(self) -> int:
+        return -1
+
+    async def send(self, piece: bytes) -> int:
+        """Take so much at once as a kernel may; or nothing, if it is cancelled before somebody reads."""
+        try:
+            await self.stream.wait_send_all_might_not_block()
+            await self.stream.send_all(piece[:TAKEN])
+        except trio.BrokenResourceError as error:
+            raise OSError(errno.EPIPE, "Broken pipe") from error
+        return min(len(piece), TAKEN)
 
     def shutdown(self, _how: int) -> None:
         self.stream.send_stream.close()
