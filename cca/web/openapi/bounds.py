@@ -93,6 +93,8 @@ BOUNDS: Mapping[type, Mapping[str, Json]] = {
         "n": CHOICES,
     },
     responses.ResponsesRequest: {**_OF_OPENAI, "max_output_tokens": COUNT},
+    **{kind: {"type": _one_of([tag])} for tag, kind in responses.ITEMS.items()},
+    responses.Message: {"type": _one_of(["message"]), "role": {"enum": [*responses.ROLES]}},
     responses.FunctionTool: {"parameters": SCHEMA},
     responses.ReasoningConfig: {"effort": _one_of(EFFORTS)},
     responses.TextConfig: {"format": FORMAT},
