@@ -20,12 +20,13 @@ REFUSED: Mapping[str, Refusal] = {
     "compaction": Refusal("cca sums up no conversations; leave it out, and ask for a summary in a message."),
 }
 
+THREAD = Refusal("cca keeps no threads of messages; send all messages, without thread.")
+
 
 def check_thread(given: Mapping[str, Json]) -> None:
     """Raise ``BadRequest`` for a request that goes on from what the server is to have kept."""
     if given.get("thread") is not None:
-        text = "thread cannot be honoured: cca keeps no threads of messages; send all messages, without thread."
-        raise BadRequest(text, param="thread", code=NO_THREADS)
+        raise BadRequest(f"thread cannot be honoured: {THREAD.instead}", param="thread", code=NO_THREADS)
 
 
 def check_extra(extra: Mapping[str, Json]) -> Iterator[str]:

@@ -87,7 +87,7 @@ class _Reader:
     def _object(self, kind: Any) -> Json:
         name = named(kind)
         if name not in self.shelf.schemas:
-            # First of all, for those that hold themselves.
+            # Before its fields are looked at: it may hold itself.
             self.shelf.schemas[name] = {}
             self.shelf.schemas[name] = self.described(kind)
         return {"$ref": AT + name}
@@ -116,12 +116,9 @@ def _or_null(schema: Json) -> Json:
             return {**schema, "type": [kind, "null"]}
         case {"anyOf": several}:
             return {**schema, "anyOf": [*several, {"type": "null"}]}
-        case {"$ref": _}:
-            return {"anyOf": [schema, {"type": "null"}]}
         case _:
-            return schema
+            return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _refused(row: Refusal) -> Json:
-    said = f"Refused: {row.instead}"
-    return {"enum": [None, *row.harmless], "description": said}
+    return {"enum": [None, *row.harmless], "description": f"Refused: {row.instead}"}
