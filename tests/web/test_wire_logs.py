@@ -2,12 +2,13 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
 import pytest
+from attrs import define, evolve
 from claude_says import HELLO, line, start, stop, text
 from messages_wire import MESSAGES
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -15,8 +16,12 @@ from wire_harness import CHAT, HOST, Client, Server, chat, get, posted, raw, ser
 
 from cca.backends import Exit
 from cca.backends.process import EndedAtStart
+from cca.dialects import DIALECTS
+from cca.dialects.contract import Dialect, Frame, StreamEncoder
 from cca.logs import Entries, hidden
+from cca.model import Told
 from cca.settings import Settings
+from cca.web import app
 
 PROMPT = "Tell nobody that the treasure is under the oak"
 ANSWER = "By the old oak it is, as you say"
@@ -27,6 +32,13 @@ STDERR = "token=ghp_abcdefghijklmnopqrstuvwxyz0123456789"
 BODY = chat(user(f"{PROMPT} {OTHERS}"), model="haiku")
 AUTHORIZED = (HOST, f"Authorization: Bearer {KEY}")
 SAYING = (start(), text(ANSWER), stop())
+
+BODIES: dict[str, dict[str, Any]] = {
+    CHAT: {"messages": [user(PROMPT)]},
+    "/v1/completions": {"prompt": PROMPT},
+    "/v1/responses": {"input": PROMPT, "store": False},
+    MESSAGES: {"messages": [user(PROMPT)], "max_tokens": 9},
+}
 
 
 @contextmanager
@@ -68,6 +80,38 @@ SAID: dict[str, tuple[Any, ...]] = {
     "a failure of its own": (line({"type": "result", "is_error": True, "result": f"{PROMPT} {KEY}"}),),
 }
 
+
+def broken(*_: Any) -> Any:
+    raise ValueError(f"{PROMPT} {KEY}")
+
+
+@define
+class BreakingEncoder:
+    """Breaks after the first event that says something."""
+
+    encoder: StreamEncoder
+    broken: bool = False
+
+    def encode(self, told: Told) -> Iterable[Frame]:
+        if self.broken:
+            broken()
+        frames = [*self.encoder.encode(told)]
+        self.broken = frames != []
+        return frames
+
+
+FAULTS: dict[str, tuple[Callable[[Dialect], Dialect], str]] = {
+    "in a body's decoding": (
+        lambda dialect: evolve(dialect, decode=broken),
+        "A fault in cca refused a request.",
+    ),
+    "in a stream's encoding": (
+        lambda dialect: evolve(dialect, stream=lambda *given: BreakingEncoder(dialect.stream(*given))),
+        "A fault in cca cut an answer.",
+    ),
+}
+"""A fault of cca's own, whose words are a client's, and what is logged of it."""
+
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -96,13 +140,44 @@ async def test_no_level_tells_what_was_said_or_with_which_key(
             reply = await server.ask(posted(CHAT, BODY))
             assert (reply.status, reply.error["message"]) == (503, "Claude Code ended at its start (exit code 7).")
     told = written.getvalue()
-    for secret in (PROMPT, ANSWER, KEY, OTHERS, STDERR.partition("=")[2]):
-        assert secret not in told
+    hold_nothing_secret(told)
     entries = told.splitlines()
     assert entries or level == "error"
     assert all(entry.isprintable() for entry in entries)
     if as_json:
         assert {json.loads(entry)["level"] for entry in entries} <= set(LEVELS[LEVELS.index(level) :])
+
+
+def hold_nothing_secret(told: str) -> None:
+    for secret in (PROMPT, ANSWER, KEY, OTHERS, STDERR.partition("=")[2]):
+        assert secret not in told
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+@pytest.mark.parametrize(("breaking", "message"), FAULTS.values(), ids=FAULTS)
+async def test_a_fault_of_cca_tells_nobodys_words(
+    breaking: Callable[[Dialect], Dialect],
+    message: str,
+    as_json: bool,  # noqa: FBT001
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S-63: its place and its class are logged, its words neither there nor to the client."""
+    monkeypatch.setattr(app, "DIALECTS", tuple(map(breaking, DIALECTS)))
+    with heard("debug", as_json=as_json) as written:
+        async with serving(*SAYING) as server:
+            for path, sent in BODIES.items():
+                client = await server.connect()
+                await client.send(posted(path, {"model": "haiku", "stream": True, **sent}, *AUTHORIZED[1:]))
+                answered = await client.rest()
+                assert PROMPT.encode() not in answered
+                assert KEY.encode() not in answered
+                await wait_all_tasks_blocked()
+    told = written.getvalue()
+    hold_nothing_secret(told)
+    assert told.count(message) == len(BODIES)
+    assert told.count("ValueError") >= len(BODIES)
+    assert "test_wire_logs.py" in told
 
 
 async def told(server: Server, level: str, *requests: bytes) -> list[Any]:
