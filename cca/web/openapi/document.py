@@ -22,10 +22,9 @@ from cca.web.shapes import MODELS, shape_of
 ABOUT = """OpenAI's and Anthropic's HTTP APIs in front of Claude Code.
 
 A field that these schemas do not name is ignored, and named in the header `x-cca-ignored`, unless it would change the
-meaning of an answer: then it is a 400. An integer has no point in it: `1.0` is none. Where a key
-has limits, answers of models say in both vendors' headers where it stands, `x-ratelimit-...` and
-`anthropic-ratelimit-...`. Each `GET` has a `HEAD`, too. What is no HTTP/1.1 as cca reads it is a 400 on any path, and too
-long a head a 431."""
+meaning of an answer: then it is a 400. An integer has no point in it: `1.0` is none. Where a key has limits, answers of
+models say in both vendors' headers where it stands, `x-ratelimit-...` and `anthropic-ratelimit-...`. Each `GET` has a
+`HEAD`, too. What is no HTTP/1.1 as cca reads it is a 400 on any path, and too long a head a 431."""
 
 PUBLIC = ("GET /", "GET /health")
 
