@@ -15,6 +15,7 @@ from attrs import define, field
 
 from cca.errors import RateLimited, Unauthorized, Unavailable
 from cca.keys import INVALID, NOBODY, Key, Principal, digest, id_in, same
+from cca.limits.policy import NO_LIMITS
 from cca.limits.wrong_keys import WrongKeys
 from cca.store import keys
 from cca.store.database import Database
@@ -27,8 +28,8 @@ INTERVAL = 0.25
 PAUSE = 0.05
 """Seconds between two reads that keys which are not valid make cca do, however many are tried."""
 
-NO_DIGEST = bytes(32)
-"""What a key is compared with whose id is unknown."""
+NO_KEY = Key("", "", bytes(32), frozenset(), NO_LIMITS, created_at=0.0, revoked_at=0.0)
+"""What stands for a key whose id is unknown, so that as much is done for it: nobody has its digest."""
 
 
 @define
@@ -133,6 +134,7 @@ class Keyring:
         key_id = id_in(presented[0])
         if key_id is None:
             return None
-        key = self._keys.get(key_id)
-        right = same(digest(self._digest_key, presented[0]), key.digest if key else NO_DIGEST)
-        return key if key is not None and right and key.state(self.now()) == "valid" else None
+        key = self._keys.get(key_id, NO_KEY)
+        right = same(digest(self._digest_key, presented[0]), key.digest)
+        valid = key.state(self.now()) == "valid"
+        return key if right and valid else None
