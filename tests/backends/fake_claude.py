@@ -98,10 +98,19 @@ def obey() -> None:
                 answer_with(word)
 
 
-def prompts() -> Iterator[str]:
+def mirror() -> None:
+    """Answer each prompt with all that the process was started with, and told."""
+    told: list[str] = []
+    for _ in prompts(told.append):
+        answer_with(json.dumps({"argv": sys.argv[2:], "cwd": str(Path.cwd()), "env": dict(os.environ), "told": told}))
+
+
+def prompts(heard: Callable[[str], None] = lambda _: None) -> Iterator[str]:
     """Yield the text of each turn that is to be answered, and do with all else as Claude Code does."""
     while True:
-        asked = json.loads(frame())
+        line = frame()
+        heard(line.decode())
+        asked = json.loads(line)
         if asked["type"] == "control_request":
             reply = {"claude_code_version": "2.1.330", "models": [MODEL]}
             response = {"subtype": "success", "request_id": asked["request_id"], "response": reply}
@@ -176,6 +185,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "look": look,
     "serve": serve,
     "obey": obey,
+    "mirror": mirror,
     "litter": leave_litter,
 }
 
