@@ -12,7 +12,7 @@ SENT = frozenset(
     {
         *("authorization", "x-api-key", "content-type", "accept", "user-agent", "openai-organization"),
         *("openai-project", "openai-beta", "anthropic-version", "anthropic-beta", "x-session-id", "x-session-affinity"),
-        "anthropic-dangerous-direct-browser-access",
+        *("anthropic-dangerous-direct-browser-access", "traceparent", "tracestate", "baggage"),
     }
 )
 """Headers that a page may send. Firefox asks for the user agent, too, where a library names one."""

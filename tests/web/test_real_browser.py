@@ -59,14 +59,22 @@ class Site:
     tries: Tries = field(factory=dict)
     told: trio.Event = field(factory=trio.Event)
 
-    def page(self) -> bytes:
+    script: str = SCRIPT
+    before: str = ""
+
+    def file(self, path: str) -> tuple[str, bytes]:
+        """Return the type and the content of what is at a path: of the page, wherever it is."""
         asked = escape(json.dumps([self.target, self.key]), quote=False)
-        content = (
-            f'<!doctype html><body><p id="asked">{asked}</p><p id="told">{self.tell}</p>'
-            f'<script type="module">{SCRIPT}</script>'
-        ).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(content)}\r\nConnection: close"
-        return head.encode() + b"\r\n\r\n" + content
+        page = (
+            f'<!doctype html><body><p id="asked">{asked}</p><p id="told">{self.tell}</p>{self.before}'
+            f'<script type="module">{self.script}</script>'
+        )
+        return "text/html", page.encode()
+
+    def answer(self, head: bytes) -> bytes:
+        kind, content = self.file(head.split(b" ")[1].decode())
+        said = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\nConnection: close"
+        return said.encode() + b"\r\n\r\n" + content
 
     async def serve(self, stream: SocketStream) -> None:
         """Answer one request, and close."""
@@ -75,13 +83,13 @@ class Site:
             self.tries = json.loads(body)
             self.told.set()
         elif head:
-            await stream.send_all(self.page())
+            await stream.send_all(self.answer(head))
 
     async def serve_elsewhere(self, cca: int, stream: SocketStream) -> None:
         """Serve the page; and be the network once its name points here, which has the browser's bytes arrive at cca."""
         first = bytes(await stream.receive_some())
         if first.startswith(b"GET /page "):
-            await stream.send_all(self.page())
+            await stream.send_all(self.answer(first))
         elif first:
             async with await trio.open_tcp_stream("127.0.0.1", cca) as there, trio.open_nursery() as nursery:
                 await there.send_all(first)
@@ -156,6 +164,11 @@ async def browse(url: str, site: Site, profile: Path) -> Tries:
     return site.tries
 
 
+def allow(server: Server, origin: str) -> None:
+    """Put an origin into the settings, whose port nobody knew before they were made."""
+    object.__setattr__(server.service.settings, "allowed_origins", (origin,))
+
+
 def read_of(tries: Tries) -> list[str]:
     """Return the tries in which a script saw anything of an answer of cca's."""
     return [name for name, seen in tries.items() if any(word in seen.get("text", "") for word in ANSWERED)]
@@ -194,13 +207,10 @@ async def test_a_page_reads_nothing_and_starts_nothing(
 
 async def test_a_page_in_the_settings_reads_what_its_key_is_for(tmp_path: Path) -> None:
     """The same page is let in once its origin is listed: so the others are refused for what they are."""
-    ports: list[int] = []
     async with desk_of(tmp_path, *HELLO) as desk:
         site = Site(await desk.make("ann"))
         async with listening(desk.server, site) as (cca, theirs, _):
-            ports.append(theirs)
-            allowed = (f"http://{PAGE}:{theirs}",)
-            object.__setattr__(desk.server.service.settings, "allowed_origins", allowed)
+            allow(desk.server, f"http://{PAGE}:{theirs}")
             site.target, site.tell = f"http://127.0.0.1:{cca}", f"http://{PAGE}:{theirs}/told"
             tries = await browse(f"http://{PAGE}:{theirs}/page", site, tmp_path / "profile")
         assert desk.server.backend.opened == 1

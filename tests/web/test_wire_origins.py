@@ -30,8 +30,16 @@ OPENAIS = (
     *("x-stainless-runtime", "x-stainless-runtime-version", "x-stainless-timeout"),
 )
 ANTHROPICS = (
-    *("anthropic-beta", "anthropic-dangerous-direct-browser-access", "anthropic-version", "content-type"),
-    *("user-agent", "x-api-key", "x-stainless-helper", "x-stainless-helper-method", "x-stainless-lang"),
+    *("anthropic-beta", "anthropic-dangerous-direct-browser-access", "anthropic-version", "baggage", "content-type"),
+    *(
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-api-key",
+        "x-stainless-helper",
+        "x-stainless-helper-method",
+        "x-stainless-lang",
+    ),
 )
 
 
