@@ -24,7 +24,7 @@ STUBS = {
         const span = { setAttribute: none, setAttributes: none, setStatus: none, recordException: none, end: none,
                        addEvent: none, isRecording: () => false, spanContext: () => ({}) };
         const tracer = { startSpan: () => span, startActiveSpan: (...all) => all.at(-1)(span) };
-        export const trace = { getTracer: () => tracer, getSpan: none, setSpan: (context) => context, getActiveSpan: none };
+        export const trace = { getTracer: () => tracer, getSpan: none, setSpan: (on) => on, getActiveSpan: none };
         export const context = { active: () => ({}), with: (_, run, ...rest) => run(...rest), bind: (_, run) => run };
         export const propagation = { inject: none, fields: () => [] };
         export const SpanKind = {}, SpanStatusCode = {};
