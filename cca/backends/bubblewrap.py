@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 TRIAL_TIMEOUT = 30.0
 """Seconds for Claude Code to say its version in a sandbox, which takes a tenth of one on a warm disk."""
 
+RESOLVER = "/etc/resolv.conf"
+"""Where names of the network are looked up, as a rule by a link into what is hidden."""
+
 HOW = "Install bubblewrap, let its users make namespaces, or use --sandbox off."
 
 
@@ -33,7 +36,7 @@ def find_sandbox(wanted: str, program: str, environ: Mapping[str, str]) -> Sandb
         return sandbox
     if wanted == "on":
         raise Unavailable(f"Claude Code cannot be started in a sandbox: {why}. {HOW}")
-    log.log(logging.INFO if sandbox is None else logging.WARNING, "Claude Code runs without a sandbox: %s.", why)
+    log.warning("Claude Code runs without a sandbox: %s. %s", why, HOW)
     return None
 
 
@@ -44,9 +47,14 @@ def tried(program: str, environ: Mapping[str, str]) -> tuple[Sandbox | None, str
     bwrap = shutil.which("bwrap", path=environ.get("PATH", ""))
     if bwrap is None:
         return None, "there is no bwrap on PATH"
-    needed = dict.fromkeys((program, os.path.realpath(program)))
-    sandbox = Sandbox(str(Path(bwrap).absolute()), tuple(needed), os.path.exists)
+    needed = dict.fromkeys((program, os.path.realpath(program), os.path.realpath(RESOLVER)))
+    sandbox = Sandbox(str(Path(bwrap).absolute()), tuple(needed), os.path.exists, is_itself)
     return sandbox, _trial(sandbox, program, environ)
+
+
+def is_itself(path: str) -> bool:
+    """Return whether there is something at ``path``, and no link."""
+    return os.path.lexists(path) and not Path(path).is_symlink()
 
 
 def _trial(sandbox: Sandbox, program: str, environ: Mapping[str, str]) -> str | None:

@@ -4,9 +4,11 @@ A process lives in the ``async with`` that opened it, in a process group and dir
 group with SIGKILL at once: nothing of Claude Code needs saving, and after SIGTERM it would still send a request.
 """
 
+import errno
 import logging
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -175,8 +177,7 @@ class LiveBackend:
         places = [own / name for name in ("work", "tmp", "config")]
         try:
             try:
-                # It is made again when something cleaned it away: temporary directories are swept after some days.
-                self.directory.mkdir(mode=0o700, exist_ok=True)
+                _make_own(self.directory)
                 for place in (own, *places):
                     place.mkdir(mode=0o700)
             except OSError as error:
@@ -224,6 +225,17 @@ async def open_live(launcher: Launcher, check: Check | None = None) -> AsyncIter
         backend = evolve(first, vouch=Vouching(nursery, program, look).edition)
         yield backend
         nursery.cancel_scope.cancel()
+
+
+def _make_own(directory: Path) -> None:
+    """Make it again, where something cleaned it away: temporary directories are swept after some days.
+
+    Raise ``OSError`` where somebody else did: what is in it is for nobody else.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(errno.EPERM, "another user has made it; start cca again")
 
 
 @contextmanager

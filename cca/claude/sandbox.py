@@ -1,19 +1,20 @@
 """What Claude Code can reach of a machine in a sandbox of bubblewrap, which is for Linux alone.
 
 It has process ids of its own, and all that it started dies with it. It reads the system, but of the user's home, of
-temporary files and of the user's sockets only what it needs: itself, its login, certificates. It writes to its own
-directories, and to its login, which it has to renew. The network is as it was: the model is there.
+temporary files and of the system's sockets only what it needs: itself, its login, certificates. It writes to its own
+directories, and where it has a login, beside that: it renews it under a lock shared with the user's own program,
+or both would be logged out. The network is as it was: the model is there, and so are sockets that are no files.
 
 There is no ``--die-with-parent``: that is a death signal, which comes when the thread that forked ends, and Trio's
 threads end after ten idle seconds.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-HIDDEN = ("/tmp", "/var/tmp", "/run/user")  # noqa: S108 - it is hidden
-"""Besides the user's home."""
+HIDDEN = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - it is hidden
+"""Besides the user's home: whoever reaches a socket of the system's there has it do things outside."""
 
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
 """Variables that name what is read."""
@@ -35,20 +36,32 @@ OWN_FILES = ("sessions", "backups", "plugins")
 what its plugins count, of which a kill leaves half.
 """
 
-PROJECTS = "projects"
-"""Beside the login, too: what the user has said."""
+SAID = ("projects", "file-history", "paste-cache", "plans", "shell-snapshots", "todos")
+"""Directories beside the login with what the user has said, and ``HISTORY`` is a file of it."""
+
+HISTORY = "history.jsonl"
+
+OBEYED = (
+    *("settings.json", "settings.local.json", "CLAUDE.md"),
+    *("agents", "commands", "hooks", "output-styles", "rules", "skills"),
+)
+"""What the user's own Claude Code does as it says, outside of any sandbox. What there is of it cannot be changed."""
+
+NOTHING = "/dev/null"
 
 
 @frozen
 class Sandbox:
     """``bwrap`` is the program of bubblewrap, ``needed`` the files of Claude Code; all paths are absolute.
 
-    ``is_there`` tells whether something is at a path.
+    ``is_there`` tells whether something is at a path, and ``is_itself`` whether that is no link: over one of these
+    nothing can be mounted, and where it leads to is hidden.
     """
 
     bwrap: str
     needed: tuple[str, ...]
     is_there: Callable[[str], bool]
+    is_itself: Callable[[str], bool]
 
     def before(self, env: Mapping[str, str], own: str, work: str, *, login: bool) -> tuple[str, ...]:
         """Return what comes before the program's own arguments, to start it in ``work``, with ``own`` to write to.
@@ -80,9 +93,18 @@ class Sandbox:
         if not self.is_there(place):
             return
         yield from ("--bind", place, place)
-        for name in (*OWN_FILES, *([PROJECTS] if self.is_there(f"{place}/{PROJECTS}") else [])):
+        for name in OWN_FILES:
             yield from ("--tmpfs", f"{place}/{name}")
+        for path in self._there(place, SAID):
+            yield from ("--tmpfs", path)
+        for path in self._there(place, (HISTORY,)):
+            yield from ("--ro-bind", NOTHING, path)
+        for path in self._there(place, OBEYED):
+            yield from ("--ro-bind", path, path)
         beside = f"{home}/.claude.json"
         if not given and self.is_there(beside):
             # It is written by renaming, which a file that is mounted alone does not take.
             yield from ("--ro-bind", beside, beside)
+
+    def _there(self, place: str, names: Iterable[str]) -> Iterator[str]:
+        return filter(self.is_itself, (f"{place}/{name}" for name in names))

@@ -11,7 +11,7 @@ import pytest
 from fakes import FAKE, Step, alive, argv, nothing_left, read_all, read_frame, read_frames, until, unwatched
 
 from cca.backends import Exit, bubblewrap
-from cca.backends.bubblewrap import find_sandbox
+from cca.backends.bubblewrap import HOW, find_sandbox, is_itself
 from cca.backends.live import Launcher
 from cca.claude.launch import Directories, Launch
 from cca.claude.sandbox import Sandbox
@@ -54,7 +54,9 @@ def on_path(tmp_path: Path, bwrap: str | None) -> dict[str, str]:
 @pytest.mark.parametrize("wanted", ["auto", "on"])
 def test_it_is_used_where_it_works(wanted: str, tmp_path: Path, program: str, caplog: pytest.LogCaptureFixture) -> None:
     environ = on_path(tmp_path, PASSES_ON)
-    assert find_sandbox(wanted, program, environ) == Sandbox(f"{tmp_path}/bin/bwrap", (program,), os.path.exists)
+    assert find_sandbox(wanted, program, environ) == Sandbox(
+        f"{tmp_path}/bin/bwrap", (program, os.path.realpath("/etc/resolv.conf")), os.path.exists, is_itself
+    )
     assert not caplog.records
 
 
@@ -63,18 +65,20 @@ def test_it_is_not_looked_for_where_it_is_not_wanted(tmp_path: Path, program: st
 
 
 @pytest.mark.parametrize(
-    ("bwrap", "level", "why"),
-    [(None, logging.INFO, "there is no bwrap on PATH"), (NOT_CLAUDE, logging.WARNING, "no namespaces here")],
+    ("bwrap", "why"),
+    [(None, "there is no bwrap on PATH"), (NOT_CLAUDE, "no namespaces here")],
     ids=["none", "one that does not work"],
 )
 def test_where_it_does_not_work_auto_says_so_and_on_refuses(
-    bwrap: str | None, level: int, why: str, tmp_path: Path, program: str, caplog: pytest.LogCaptureFixture
+    bwrap: str | None, why: str, tmp_path: Path, program: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
     environ = on_path(tmp_path, bwrap)
     assert find_sandbox("auto", program, environ) is None
     [record] = caplog.records
-    assert (record.levelno, record.getMessage()) == (level, f"Claude Code runs without a sandbox: {why}.")
+    assert (record.levelno, record.getMessage()) == (
+        logging.WARNING,
+        f"Claude Code runs without a sandbox: {why}. {HOW}",
+    )
     with pytest.raises(Unavailable, match=rf"{why}\. Install bubblewrap, .* or use --sandbox off\."):
         find_sandbox("on", program, environ)
 
@@ -107,15 +111,15 @@ def home(tmp_path: Path) -> Path:
     return place
 
 
-def confined(home: Path, *steps: Step) -> Launcher:
+def confined(home: Path, *steps: Step, login: bool = False) -> Launcher:
     """Return a launcher of the fake Claude Code, in the sandbox that there is."""
     bwrap, interpreter = shutil.which("bwrap"), os.path.realpath(sys.executable)
     assert bwrap is not None
-    sandbox = Sandbox(bwrap, (str(FAKE), interpreter), os.path.exists)
+    sandbox = Sandbox(bwrap, (str(FAKE), interpreter), os.path.exists, is_itself)
     env = {"HOME": str(home), "ANTHROPIC_API_KEY": "k"}
 
     def launcher(directories: Directories) -> Launch:
-        before = sandbox.before(env, str(Path(directories.work).parent), directories.work, login=False)
+        before = sandbox.before(env, str(Path(directories.work).parent), directories.work, login=login)
         return Launch((interpreter, *argv(*steps)[1:]), env, directories.work, before)
 
     return launcher
@@ -159,6 +163,38 @@ async def test_it_sees_nothing_of_the_users_and_writes_to_its_own_alone(tmp_path
     }
     written = [place for place in ("/tmp/new", f"{home}/new", f"{tmp_path}/new") if is_there(place)]  # noqa: S108
     assert not written, "it was its own"
+
+
+@CONFINED
+async def test_with_a_login_it_changes_nothing_that_the_users_own_program_obeys(tmp_path: Path, home: Path) -> None:
+    """A hook would run outside of the sandbox. What it needs is a directory that both lock, to renew the login."""
+    config = home / ".claude"
+    (config / "commands").mkdir(parents=True)
+    (config / "projects").mkdir()
+    for name in ("settings.json", "history.jsonl", "projects/said.jsonl", ".credentials.json", "dots"):
+        (config / name).write_text("{}")
+    (config / "CLAUDE.md").symlink_to(config / "dots")
+    names = ["settings.json", "commands/new.md", "projects/said.jsonl", ".credentials.json"]
+    steps: list[Step] = [("look", str(config / name)) for name in names]
+    with unwatched(tmp_path / "run", confined(home, *steps, login=True)) as backend:
+        async with backend.start() as process:
+            looked = {frame["path"]: (frame["there"], frame["writable"]) for frame in await read_frames(process, 4)}
+    assert [looked[str(config / name)] for name in names] == [
+        (True, False),
+        (False, False),
+        (False, True),
+        (True, True),
+    ]
+    assert (config / "projects/said.jsonl").read_text() == "{}", "it was its own"
+
+
+@CONFINED
+async def test_it_reaches_no_socket_of_the_systems(tmp_path: Path, home: Path) -> None:
+    places = [f"/run/{name}" for name in os.listdir("/run")]  # noqa: PTH208 - see fakes
+    assert places
+    with unwatched(tmp_path / "run", confined(home, *[("look", place) for place in places])) as backend:
+        async with backend.start() as process:
+            assert not any(frame["there"] for frame in await read_frames(process, len(places)))
 
 
 @CONFINED

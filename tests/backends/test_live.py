@@ -166,6 +166,28 @@ async def test_a_run_directory_that_was_swept_away_is_made_again(tmp_path: Path)
             (tmp_path / "run").rmdir()
 
 
+def open_to_others(run: Path) -> None:
+    run.mkdir()
+    run.chmod(0o777)
+
+
+def a_link(run: Path) -> None:
+    run.with_name("elsewhere").mkdir(mode=0o700)
+    run.symlink_to(run.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize("made", [open_to_others, a_link])
+async def test_a_run_directory_that_another_user_made_has_no_process(
+    made: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """Its owner could put a directory of their own in the place of a process's."""
+    made(tmp_path / "run")
+    async with open_backend(tmp_path / "run", launching(("hang",))) as backend:
+        with pytest.raises(Unavailable, match="another user has made it"):
+            async with backend.start():
+                pass
+
+
 async def test_without_a_place_for_directories_there_is_no_process(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
     async with open_backend(tmp_path / "run", launching(("hang",))) as backend:

@@ -13,12 +13,13 @@ TEMPORARY = "/tmp"  # noqa: S108 - nothing is put there
 OWN_PLACE = f"{TEMPORARY}/cca-x/1"
 THERE = frozenset(
     {
-        *(TEMPORARY, "/run/user", "/home/ann", PROGRAM, REAL),
+        *(TEMPORARY, "/run", "/home/ann", PROGRAM, REAL),
         *("/home/ann/.claude", "/home/ann/.claude.json", "/home/ann/.claude/projects", "/home/ann/config"),
+        *(f"/home/ann/.claude/{name}" for name in ("history.jsonl", "settings.json", "skills")),
         *("/home/ann/ca.pem", "/etc/ca.pem", "/home/ann/.aws", "/home/ann/.config/gcloud"),
     }
 )
-SYSTEM = "--unshare-pid --unshare-ipc --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run/user"
+SYSTEM = "--unshare-pid --unshare-ipc --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run"
 ITSELF = f"--ro-bind {PROGRAM} {PROGRAM} --ro-bind {REAL} {REAL}"
 OWN = f"--bind {OWN_PLACE} {OWN_PLACE} --chdir {OWN_PLACE}/work --"
 CONFIG = (
@@ -29,7 +30,7 @@ KEY = {"ANTHROPIC_API_KEY": "k"}
 
 
 def started(env: Mapping[str, str], there: frozenset[str] = THERE) -> str:
-    sandbox = Sandbox("/usr/bin/bwrap", (PROGRAM, REAL), there.__contains__)
+    sandbox = Sandbox("/usr/bin/bwrap", (PROGRAM, REAL), there.__contains__, there.__contains__)
     directories = Directories(f"{OWN_PLACE}/work", f"{OWN_PLACE}/temporary", f"{OWN_PLACE}/config")
     made = launch(PROGRAM, env, directories, retries=0, sandbox=sandbox)
     assert made.argv == launch(PROGRAM, env, directories, retries=0).argv
@@ -43,6 +44,9 @@ def started(env: Mapping[str, str], there: frozenset[str] = THERE) -> str:
         pytest.param(
             {"HOME": "/home/ann/"},
             f"{SYSTEM} --tmpfs /home/ann {ITSELF} {CONFIG} --tmpfs /home/ann/.claude/projects"
+            " --ro-bind /dev/null /home/ann/.claude/history.jsonl"
+            " --ro-bind /home/ann/.claude/settings.json /home/ann/.claude/settings.json"
+            " --ro-bind /home/ann/.claude/skills /home/ann/.claude/skills"
             f" --ro-bind /home/ann/.claude.json /home/ann/.claude.json {OWN}",
             id="a login",
         ),
