@@ -11,8 +11,24 @@ import pytest
 import trio
 from attrs import define
 from claude_says import HELLO, LIMITED, start, stop, text
+from messages_wire import MESSAGES
 from trio.testing import MockClock, wait_all_tasks_blocked
-from wire_harness import NOW, Client, FakeBackend, Reply, Server, chat, get, inline, post, serving, streamed, user
+from wire_harness import (
+    CHAT,
+    NOW,
+    Client,
+    FakeBackend,
+    Reply,
+    Server,
+    chat,
+    get,
+    inline,
+    post,
+    posted,
+    serving,
+    streamed,
+    user,
+)
 
 from cca.errors import CcaError, RateLimited, Unavailable
 from cca.keys import DEFAULT_SCOPES
@@ -425,14 +441,25 @@ async def test_past_the_cap_requests_wait_and_past_the_queue_they_are_refused(au
 @pytest.mark.parametrize("more", [pytest.param(200, id="200"), pytest.param(2000, id="2000", marks=pytest.mark.soak)])
 async def test_many_requests_beyond_the_cap(more: int, autojump_clock: MockClock, survival: Survival) -> None:
     """R-02: each is answered or told when to come again, and never are there more processes than may be."""
+    full = {CHAT: 429, MESSAGES: 529}
+    asked = [((CHAT, MESSAGES)[number % 2], number // 2 % 2 == 1) for number in range(2 + more)]
     async with capped(1.0) as (desk, backend):
-        clients = [await desk.send(streamed() if number % 2 else chat()) for number in range(2 + more)]
+        clients = []
+        for path, stream in asked:
+            client = await desk.server.connect()
+            await client.send(posted(path, chat(max_tokens=9, stream=stream)))
+            await wait_all_tasks_blocked()
+            clients.append(client)
         replies = [await client.reply() for client in clients]
         answered = sum(reply.status == 200 for reply in replies)
-        refused = sum(reply.status == 429 and int(reply.headers["retry-after"]) > 0 for reply in replies)
+        refused = sum(
+            reply.status == full[path] and int(reply.headers["retry-after"]) > 0
+            for reply, (path, _) in zip(replies, asked, strict=True)
+        )
         figure = f"{refused:,} were told when to come again, {backend.most} processes at once, of 2"
         survival("R-02", "requests at once", tried=2 + more, lost=2 + more - answered - refused, figure=figure)
         assert (answered, refused) == (5, more - 3)
+        assert {reply.status for reply in replies} == {200, *full.values()}
         assert backend.most == 2
         assert (await desk.ask()).status == 200
 
