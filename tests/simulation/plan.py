@@ -65,7 +65,8 @@ class Plan:
     """``starts`` is what the next processes do as they are started: how long that takes, or why it fails.
 
     ``revoked`` and ``ends`` are when the first owner's key is, and when the server does; ``None`` is never. ``jumps``
-    has when the wall clock jumps, and how far.
+    has when the wall clock jumps, and how far. ``updates`` has about which visit Claude Code is replaced, and how many
+    seconds after it has come.
     """
 
     seed: int
@@ -78,6 +79,7 @@ class Plan:
     revoked: float | None
     ends: float | None
     jumps: tuple[tuple[float, float], ...]
+    updates: tuple[tuple[int, float], ...]
 
 
 def plan_of(seed: int) -> Plan:
@@ -104,6 +106,7 @@ def plan_of(seed: int) -> Plan:
         revoked=chance.random() * DAY if keys else None,
         ends=chance.random() * DAY if chance.random() < 0.2 else None,
         jumps=tuple((chance.random() * DAY, chance.choice(FAR)) for _ in range(chance.choice([0, 0, 1, 2]))),
+        updates=tuple((chance.randrange(4), chance.choice([-1.0, 1.0])) for _ in range(chance.choice([0, 0, 2]))),
     )
 
 

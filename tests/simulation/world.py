@@ -46,8 +46,10 @@ class Programs(FakeBackend):
 
     scripts: Mapping[str, tuple[Said, ...]] = field(factory=dict)
     starts: deque[float | None] = field(factory=deque)
+    all_started: list[FakeProcess] = field(factory=list)
 
     def says(self, conversation: Conversation) -> Iterable[Said]:
+        assert self.processes[-1].stale_from >= trio.current_time(), "it is of a program that was replaced before"
         [part] = conversation.turns[-1].content
         assert isinstance(part, Text)
         return self.scripts[part.text]
@@ -59,7 +61,13 @@ class Programs(FakeBackend):
         if seconds is None:
             raise Unavailable("Claude Code cannot be started: no memory.")
         async with FakeBackend.start(self, conversation) as process:
+            self.all_started.append(process)
             yield process
+
+    def replace(self) -> None:
+        """Put another program in the place of what these processes are of."""
+        for process in self.all_started:
+            process.stale_from = min(process.stale_from, trio.current_time())
 
 
 @frozen
@@ -125,6 +133,11 @@ class World:
                 self.revoked = trio.current_time()
                 return
 
+    async def update(self, at: float) -> None:
+        await trio.sleep(at)
+        assert isinstance(self.server.backend, Programs)
+        self.server.backend.replace()
+
     async def end(self, at: float) -> None:
         await trio.sleep(at)
         await self.server.connections.end(5.0)
@@ -138,6 +151,8 @@ class World:
                     nursery.start_soon(self.come, visit)
                 for trouble in plan.troubles:
                     nursery.start_soon(self.trouble, trouble)
+                for number, seconds in plan.updates:
+                    nursery.start_soon(self.update, max(0.0, plan.visits[number].at + seconds))
                 if plan.revoked is not None:
                     nursery.start_soon(self.revoke, plan.revoked)
                 if plan.ends is not None:

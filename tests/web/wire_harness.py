@@ -9,6 +9,7 @@ suite holds either way, to the byte.
 
 import errno
 import json
+import math
 import os
 import socket
 from collections import deque
@@ -63,12 +64,13 @@ Said: TypeAlias = bytes | float | Exit | Exception
 class FakeProcess:
     """Answers each past user turn that it is told, and says what it is to say.
 
-    ``written`` has what it was told since it is to answer.
+    ``written`` has what it was told since it is to answer. Its program was replaced at ``stale_from``.
     """
 
     said: deque[Said]
     written: list[bytes] = field(factory=list)
     memory: int = 0
+    stale_from: float = math.inf
     _ended: trio.Event = field(factory=trio.Event, init=False)
 
     def answer(self, said: Iterable[Said]) -> None:
@@ -111,7 +113,7 @@ class FakeProcess:
 
     @property
     def fit(self) -> bool:
-        return not self.ended
+        return not self.ended and self.stale_from == math.inf
 
     async def wait(self) -> Exit:
         await trio.lowlevel.checkpoint()
@@ -264,9 +266,6 @@ class MemorySocket:
 
     def getsockname(self) -> tuple[str, int]:
         return ("127.0.0.1", PORT)
-
-    def fileno(self) -> int:
-        return -1
 
     async def send(self, piece: bytes) -> int:
         """Take so much at once as a kernel may; or nothing, if it is cancelled before somebody reads."""
