@@ -3,6 +3,7 @@
 import json
 import resource
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import trio
@@ -12,7 +13,7 @@ from trio.testing import MockClock
 from wire_harness import CHAT, HOST, JSON, TAKEN, Client, FakeBackend, Server, chat, get, post, raw, serving, streamed
 
 from cca.web.connections import KEEP_ALIVE
-from cca.web.writing import LOOK, STALLED_WRITE
+from cca.web.writing import STALLED_WRITE
 from survival import Survival
 
 CROWD = 50
@@ -160,22 +161,25 @@ async def test_who_takes_a_little_every_minute_gets_all(autojump_clock: MockCloc
 
 
 def memory() -> float:
-    """Return the megabytes that this process holds at most so far."""
+    """Return the megabytes that this process holds; where that is not told, at most so far."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def slowly(server: Running, number: int, seconds: float, read: list[int]) -> None:
+async def slowly(server: Running, seconds: float, held: list[float]) -> None:
+    """Read a kilobyte a second for some time, and note what is held then."""
     with trio.socket.socket() as sock:
         # Else the kernel takes up most of the answer.
         sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4096)
         await sock.connect(("127.0.0.1", server.port))
         await sock.send(server.ask(post(streamed())))
-        read[number] = len(await sock.recv(1024))
-        with trio.move_on_after(seconds):
-            while piece := await sock.recv(1024):
-                read[number] += len(piece)
-                await trio.sleep(1)
-            pytest.fail("it was left, and it read all the time")
+        until = trio.current_time() + seconds
+        while trio.current_time() < until:
+            assert await sock.recv(1024), "it was left, and it read all the time"
+            await trio.sleep(1)
+        held.append(memory())
 
 
 READERS = [pytest.param(5, 2.0, id="some"), pytest.param(50, 120.0, id="many", marks=pytest.mark.soak)]
@@ -189,25 +193,24 @@ async def test_slow_readers_take_little_memory(readers: int, seconds: float, sur
 
     What waits for a client is bounded in pieces: 4,096 of them. And who reads on is not left.
     """
-    async with running(FakeBackend(FLOOD), seconds=seconds + 300) as server:
-        read = [0] * readers
+    held: list[float] = []
+    async with running(FakeBackend(FLOOD), seconds=seconds + 300, processes=readers + 1) as server:
         await (await server.connect()).send(server.ask(post(streamed())))
         await trio.sleep(0.5)
         before = memory()
         async with trio.open_nursery() as nursery:
-            for number in range(readers):
-                nursery.start_soon(slowly, server, number, seconds, read)
-        each = (memory() - before) / readers
+            for _ in range(readers):
+                nursery.start_soon(slowly, server, seconds, held)
+        each = (max(held) - before) / readers
     survival("R-13", "readers of 1 KB a second", tried=readers, lost=0, figure=f"{each:.2f} MB each")
-    assert min(read) > 0
-    assert each <= 2
+    assert 0.1 < each <= 2
 
 
 @pytest.mark.soak
 async def test_who_takes_nothing_over_tcp_is_left_after_a_minute(survival: Survival) -> None:
-    """R-13: of ten, a minute after the kernel took the last for them, or one look later; and their processes too."""
-    async with running(FakeBackend((start(), *[text("x" * 1000)] * 100_000)), seconds=300) as server:
-        for _ in range(10):
+    """R-13: of fifty, a minute after the kernel took the last for them; and their processes too."""
+    async with running(FakeBackend((start(), *[text("x" * 1000)] * 100_000)), seconds=300, processes=50) as server:
+        for _ in range(50):
             await (await server.connect()).send(server.ask(post(streamed())))
         backend, unsaid, stalled = server.backend, -1, 0.0
         while not backend.all_left.is_set():
@@ -215,8 +218,8 @@ async def test_who_takes_nothing_over_tcp_is_left_after_a_minute(survival: Survi
                 unsaid, stalled = left, trio.current_time()
             await trio.sleep(0.1)
         took = trio.current_time() - stalled
-    survival("R-13", "clients that take nothing", tried=10, lost=0, figure=f"left after {took:.0f} s")
-    assert STALLED_WRITE - LOOK <= took <= STALLED_WRITE + 2 * LOOK
+    survival("R-13", "clients that take nothing", tried=50, lost=0, figure=f"left after {took:.0f} s")
+    assert STALLED_WRITE - 1 <= took <= STALLED_WRITE + 15
 
 
 LENGTHS = ["Content-Length: 100000000", "Transfer-Encoding: chunked"]

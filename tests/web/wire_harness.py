@@ -267,9 +267,6 @@ class MemorySocket:
     def getsockname(self) -> tuple[str, int]:
         return ("127.0.0.1", PORT)
 
-    def fileno(self) -> int:
-        return -1
-
     async def send(self, piece: bytes) -> int:
         """Take so much at once as a kernel may; or nothing, if it is cancelled before somebody reads."""
         try:
