@@ -1,13 +1,16 @@
 """JSON that makes parsers recurse, guess or wait: on every route that takes a body it is a 400, and at once."""
 
+import json
+import re
 import time
+from typing import Any
 
 import pytest
 from claude_says import HELLO
 from messages_wire import MESSAGES
 from test_wire_any_body import GOOD
 from trio.testing import MockClock
-from wire_harness import CHAT, Server, posted, serving
+from wire_harness import CHAT, Reply, Server, chat, posted, serving, user
 
 from survival import Survival
 
@@ -58,17 +61,94 @@ WITHOUT_BODY = ("/cancel", "/compact")
 
 @pytest.mark.parametrize("name", TRAPS)
 async def test_a_trap_is_a_400(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """S-17. The clock is the real one: large bodies are read in a thread."""
+    """S-17: with a pointer to its place. The clock is the real one: large bodies are read in a thread."""
     trap = TRAPS[name]
     async with serving(*HELLO) as server:
         for path in (CHAT, MESSAGES) if len(trap) > MANY else GOOD:
             reply = await server.ask(posted(path, trap))
             assert reply.status == 400 or path.endswith(WITHOUT_BODY), path
             assert 400 <= reply.status < 500
-            assert reply.json["error"]["message"]
+            assert path.endswith(WITHOUT_BODY) or pointed(reply), (path, reply.body)
             assert len(reply.body) < 1000
         assert server.backend.opened == 0
     assert caplog.text == ""
+
+
+PLACE = re.compile(
+    r"The body is not JSON: .+: line [0-9]+ column [0-9]+ \(char [0-9]+\)\."
+    r"|The body is (an? [a-z]+|null), and must be an object\."
+    r"|(?P<param>[a-z_]+) (is|has) .+",
+    re.DOTALL,
+)
+"""What a refusal begins with: where it is not JSON, or that all of it is another thing, or the field."""
+
+
+def pointed(reply: Reply) -> bool:
+    """Return whether a refusal says where. Anthropic's have it in their words only."""
+    error = reply.json["error"]
+    place = PLACE.fullmatch(error["message"])
+    return place is not None and error.get("param", place["param"]) == place["param"]
+
+
+def nested(levels: int) -> Any:
+    value: Any = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":' + "[" * DEEP + "]" * DEEP + "}"}}
+
+USE = {"type": "tool_use", "id": "c", "name": "f", "input": nested(200)}
+
+WITHIN: dict[str, tuple[str, Any, str]] = {
+    "a deep schema": (
+        CHAT,
+        chat(tools=[{"type": "function", "function": {"name": "f", "parameters": nested(200)}}]),
+        "tools[0].function.parameters",
+    ),
+    "deep arguments": (
+        CHAT,
+        chat(user(), {"role": "assistant", "content": None, "tool_calls": [CALL]}),
+        "messages[1].tool_calls[0].function.arguments",
+    ),
+    "a deep schema of a message's": (
+        MESSAGES,
+        chat(max_tokens=9, tools=[{"name": "f", "input_schema": {"type": "object", **nested(200)}}]),
+        "tools[0].input_schema",
+    ),
+    "a deep input": (
+        MESSAGES,
+        chat(user(), {"role": "assistant", "content": [USE]}, max_tokens=9),
+        "messages[1].content[0].input",
+    ),
+    "a deep schema of a response's": (
+        "/v1/responses",
+        {"input": "Hi", "tools": [{"type": "function", "name": "f", "parameters": nested(200)}]},
+        "tools[0].parameters",
+    ),
+    "a number of 31 digits": (CHAT, chat(max_tokens=10**30), "max_tokens"),
+    "a number of 200 digits": (CHAT, chat(temperature=10**200), "temperature"),
+    "a number for a text": (
+        MESSAGES,
+        chat(user([{"type": "text", "text": 5}]), max_tokens=9),
+        "messages[0].content[0].text",
+    ),
+    "a text for a number": (CHAT, chat(max_tokens="9"), "max_tokens"),
+    "true for a number": (CHAT, chat(max_tokens=True), "max_tokens"),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "param"), WITHIN.values(), ids=WITHIN)
+async def test_what_is_json_is_pointed_at_in_it(path: str, body: Any, param: str, autojump_clock: MockClock) -> None:
+    """S-17: by the path that leads to it."""
+    async with serving(*HELLO) as server:
+        reply = await server.ask(posted(path, json.dumps({"model": "sonnet", **body}).encode()))
+        assert server.backend.opened == 0
+    error = reply.json["error"]
+    assert reply.status == 400
+    assert error["message"].startswith(f"{param} ")
+    assert path == MESSAGES or error["param"] == param
 
 
 @pytest.mark.soak
