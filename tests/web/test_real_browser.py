@@ -4,12 +4,14 @@ The browser is Debian's ``chromium``, which finds the names of the pages at loop
 """
 
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import pytest
@@ -148,17 +150,20 @@ async def listening(server: Server, site: Site) -> AsyncIterator[tuple[int, int,
         nursery.cancel_scope.cancel()
 
 
-async def browse(url: str, site: Site, profile: Path) -> Tries:
-    """Let a browser show a page until it has told what it saw."""
-    command = [
-        str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-        "--disable-background-networking", f"--user-data-dir={profile}",
-        f"--host-resolver-rules=MAP {PAGE} 127.0.0.1, MAP {REBOUND} {ELSEWHERE}", url,
-    ]  # fmt: skip
-    with trio.fail_after(PATIENCE):
+async def browse(url: str, site: Site) -> Tries:
+    """Let a browser show a page until it has told what it saw. Nothing of the browser is left."""
+    # A short name: there are sockets in it. What the browser's last process still writes may go on being written.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as home, trio.fail_after(PATIENCE):
+        command = [
+            str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            "--no-first-run", "--disable-background-networking", f"--user-data-dir={home}/profile",
+            f"--host-resolver-rules=MAP {PAGE} 127.0.0.1, MAP {REBOUND} {ELSEWHERE}", url,
+        ]  # fmt: skip
+        own = {**os.environ, "HOME": home, "TMPDIR": home}
         async with trio.open_nursery() as nursery:
-            run = partial(trio.run_process, command, capture_stdout=True, capture_stderr=True, check=False)
-            nursery.start_soon(run)
+            nursery.start_soon(
+                partial(trio.run_process, command, capture_stdout=True, capture_stderr=True, check=False, env=own)
+            )
             await site.told.wait()
             nursery.cancel_scope.cancel()
     return site.tries
@@ -188,7 +193,7 @@ async def test_a_page_reads_nothing_and_starts_nothing(
                 site.target, url = f"http://127.0.0.1:{cca}", f"http://{PAGE}:{theirs}/page"
             else:
                 site.target, url = f"http://{REBOUND}:{cca}", f"http://{REBOUND}:{cca}/page"
-            tries = await browse(url, site, tmp_path / "profile")
+            tries = await browse(url, site)
         read, started = read_of(tries), desk.server.backend.opened
     refused = sum(status in REFUSALS for _, _, status in seen.statuses)
     came = len(seen.statuses)
@@ -212,7 +217,7 @@ async def test_a_page_in_the_settings_reads_what_its_key_is_for(tmp_path: Path) 
         async with listening(desk.server, site) as (cca, theirs, _):
             allow(desk.server, f"http://{PAGE}:{theirs}")
             site.target, site.tell = f"http://127.0.0.1:{cca}", f"http://{PAGE}:{theirs}/told"
-            tries = await browse(f"http://{PAGE}:{theirs}/page", site, tmp_path / "profile")
+            tries = await browse(f"http://{PAGE}:{theirs}/page", site)
         assert desk.server.backend.opened == 1
     assert read_of(tries) == ["health", "post, keyed"]
     answer = tries["post, keyed"]

@@ -62,7 +62,7 @@ async def test_they_work_in_a_page_that_may_ask(tmp_path: Path) -> None:
         async with listening(desk.server, site) as (cca, theirs, _):
             allow(desk.server, f"http://{PAGE}:{theirs}")
             site.target, site.tell = f"http://127.0.0.1:{cca}", f"http://{PAGE}:{theirs}/told"
-            tries = await browse(f"http://{PAGE}:{theirs}/page", site, tmp_path / "profile")
+            tries = await browse(f"http://{PAGE}:{theirs}/page", site)
     for vendor in ("openai", "anthropic"):
         assert tries[vendor]["text"] == tries[f"{vendor}, streamed"]["text"] == "Hello", tries
         assert tries[vendor]["id"].startswith("req_")

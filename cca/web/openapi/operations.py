@@ -101,14 +101,14 @@ OPERATIONS: Mapping[str, Operation] = {
         says="The models that there are, in the shape of Anthropic's API where the request names a version of it.",
         answer="AnyModels",
         parameters=(_VERSION, *_MODEL_PAGE),
-        guide=f"{_OPENAI}/models/list",
+        guide=f"{_OPENAI}/models",
     ),
     "GET /v1/models/<path:name>": Operation(
         says="A model, in the shape of Anthropic's API where the request names a version of it.",
         answer="AnyModel",
         parameters=(_VERSION,),
         errors=_NAMED,
-        guide=f"{_OPENAI}/models/retrieve",
+        guide=f"{_OPENAI}/models",
     ),
     "POST /v1/chat/completions": Operation(
         says="A chat completion, whole or streamed.",
@@ -117,7 +117,7 @@ OPERATIONS: Mapping[str, Operation] = {
         parameters=(SESSION,),
         errors=ANSWERED,
         streams=True,
-        guide=f"{_OPENAI}/chat/create",
+        guide=f"{_OPENAI}/chat",
     ),
     "GET /v1/chat/completions": Operation(
         says="The chat completions that were stored. `metadata[key]=value` in the query leaves out those without.",
@@ -127,7 +127,7 @@ OPERATIONS: Mapping[str, Operation] = {
             _query("model", {"type": "string"}, "The model that was asked."),
         ),
         errors=_NAMED,
-        guide=f"{_OPENAI}/chat/list",
+        guide=f"{_OPENAI}/chat",
     ),
     "GET /v1/chat/completions/<id>": Operation(
         says="A chat completion that was stored.", answer="ChatCompletion", errors=_NAMED
@@ -149,7 +149,7 @@ OPERATIONS: Mapping[str, Operation] = {
         parameters=(SESSION,),
         errors=ANSWERED,
         streams=True,
-        guide=f"{_OPENAI}/completions/create",
+        guide=f"{_OPENAI}/completions",
     ),
     "POST /v1/responses": Operation(
         says="A response, whole or streamed.",
@@ -158,7 +158,7 @@ OPERATIONS: Mapping[str, Operation] = {
         parameters=(SESSION,),
         errors=ANSWERED,
         streams=True,
-        guide=f"{_OPENAI}/responses/create",
+        guide=f"{_OPENAI}/responses",
     ),
     "POST /v1/responses/input_tokens": Operation(
         says="About how many tokens a request for a response is; nothing is started for it.",
@@ -166,7 +166,7 @@ OPERATIONS: Mapping[str, Operation] = {
         taken=Taken(fields=OPENAI_RESPONSES.fields, without=("model",)),
         parameters=(SESSION,),
         errors=(NotFound, Conflict),
-        guide=f"{_OPENAI}/responses/input-tokens",
+        guide=f"{_OPENAI}/responses",
     ),
     "POST /v1/responses/compact": Operation(says="Refused: cca compacts nothing.", answer=None, errors=_NAMED),
     "GET /v1/responses/<id>": Operation(
@@ -174,7 +174,7 @@ OPERATIONS: Mapping[str, Operation] = {
         answer="Response",
         parameters=(_query("stream", {"const": "false"}, "A response is streamed only while it is made."),),
         errors=_NAMED,
-        guide=f"{_OPENAI}/responses/get",
+        guide=f"{_OPENAI}/responses",
     ),
     "DELETE /v1/responses/<id>": Operation(says="Deletes it.", answer="ResponseDeleted", errors=_NAMED),
     "GET /v1/responses/<id>/input_items": Operation(
@@ -201,13 +201,13 @@ OPERATIONS: Mapping[str, Operation] = {
         taken=Taken(fields=ANTHROPIC_MESSAGES.fields),
         parameters=(_VERSION, SESSION),
         errors=(NotFound, Conflict),
-        guide=f"{_ANTHROPIC}/messages-count-tokens",
+        guide=f"{_ANTHROPIC}/messages/count_tokens",
     ),
     "POST /v1/conversations": Operation(
         says="Makes a conversation, with the items that it begins with.",
         answer="Conversation",
         taken=_own(NewConversation),
-        guide=f"{_OPENAI}/conversations/create",
+        guide=f"{_OPENAI}/conversations",
     ),
     "GET /v1/conversations/<id>": Operation(says="A conversation.", answer="Conversation", errors=_NAMED),
     "POST /v1/conversations/<id>": Operation(
