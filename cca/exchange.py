@@ -12,7 +12,7 @@ import trio
 from attrs import define, frozen
 
 from cca.claude.dialogue import Dialogue
-from cca.errors import CcaError, DeadlineExceeded, InternalError, Unheard, innermost
+from cca.errors import CcaError, DeadlineExceeded, InternalError, Unheard, UpstreamFailed, innermost
 from cca.model import Event, Failed, Finished, Told
 from cca.talk import Talk
 
@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 CHANNEL_SIZE = 4096
 """Events that may wait for a client that reads slowly, about 1 MB; past it the process is not read, and blocks. So
 many, because a stop reason must be read to kill the process at it."""
+
+MOST_HEARD = 256 * 1024 * 1024
+"""Bytes that Claude Code may print for one answer, which is kept while it goes out. The longest that a model gives,
+with a line for each token, is a fifth of it."""
 
 
 @frozen
@@ -171,7 +175,7 @@ async def _relay(
     """Return the failure that ended the answer, if one did."""
     dialogue, process = talk.dialogue, talk.process
     first_by = trio.current_time() + deadlines.first_event
-    heard = False
+    heard = 0
     process.write(talk.opened())
     while True:
         by = trio.current_time() + deadlines.silence if dialogue.answering else first_by
@@ -181,8 +185,8 @@ async def _relay(
         if silence.cancelled_caught:
             events = dialogue.fail(_silent(dialogue, deadlines))
         elif how is None:
-            heard = True
-            events = talk.hear(chunk)
+            heard += len(chunk)
+            events = talk.hear(chunk) if heard <= MOST_HEARD else dialogue.fail(_endless())
         elif not heard:
             return Unheard(f"Claude Code ended ({how}) before it said anything.")
         else:
@@ -204,6 +208,10 @@ async def _relay(
                     return None
                 case _:
                     await choice.send(event)
+
+
+def _endless() -> CcaError:
+    return UpstreamFailed(f"Claude Code printed more than {MOST_HEARD:,} bytes for one answer, and was stopped.")
 
 
 def _silent(dialogue: Dialogue, deadlines: Deadlines) -> CcaError:

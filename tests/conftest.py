@@ -4,6 +4,7 @@ And the same examples on every run, with no clock over them: a slow machine is n
 """
 
 import logging
+import math
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,13 @@ def no_urls_are_built() -> Iterator[None]:
 
 def _builds_none(rule: Rule, **values: object) -> None:
     raise AssertionError(f"cca builds no URLs, and one was to be built for {rule}")
+
+
+@pytest.fixture(autouse=True)
+def no_threads_beside_a_clock_that_jumps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work on what is large where it stands: such a clock would not wait for a thread."""
+    if "autojump_clock" in request.fixturenames:
+        monkeypatch.setattr("cca.aside.LARGE", math.inf)
 
 
 @pytest.fixture(autouse=True)

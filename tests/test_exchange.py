@@ -11,7 +11,7 @@ from attrs import frozen
 from cca.backends import Exit
 from cca.claude.lines import LINE_LIMIT
 from cca.errors import Conflict, DeadlineExceeded, InternalError, RateLimited, Unavailable, Unheard, UpstreamFailed
-from cca.exchange import CHANNEL_SIZE, Answer, Deadlines, answer_on, converse, hold, settled
+from cca.exchange import CHANNEL_SIZE, MOST_HEARD, Answer, Deadlines, answer_on, converse, hold, settled
 from cca.model import (
     AssistantTurn,
     Conversation,
@@ -454,6 +454,15 @@ async def test_a_line_of_fifty_megabytes_is_a_line() -> None:
     assert isinstance(delta, TextDelta)
     assert len(delta.text) == len(text)
     assert last == FINISHED
+
+
+async def test_an_answer_without_end_is_refused_and_the_process_is_left() -> None:
+    """It is kept while it goes out, and would take all memory."""
+    backend = FakeBackend([START, *[piece("x" * 1024 * 1024)] * 1000])
+    lived = await live(backend)
+    assert type(lived.error) is UpstreamFailed
+    assert "printed more than 268,435,456 bytes for one answer" in str(lived.error)
+    assert backend.processes[0].printed <= MOST_HEARD + 2 * 1024 * 1024
 
 
 async def test_a_line_without_end_is_refused_at_its_limit_and_the_process_is_left() -> None:

@@ -92,6 +92,7 @@ async def longest_step(server: Server, large: bytes) -> float:
         pytest.param(COUNT, counted(PICTURES), id="a count"),
         pytest.param(MESSAGES, body(PICTURES), id="a message"),
         pytest.param(CHAT, chat(user([DATA_URL] * MANY)), id="a completion"),
+        pytest.param(CHAT, chat(*[user("x")] * 27_000), id="as many messages as fit into a megabyte"),
         pytest.param("/v1/responses/input_tokens", {"input": [user([ITEM] * MANY)]}, id="a response's count"),
     ],
 )
