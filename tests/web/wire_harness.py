@@ -43,6 +43,7 @@ Clock: TypeAlias = Callable[[], float]
 
 NOW = 1_700_000_000.9
 PORT = 8000
+PEER = "127.0.0.1"
 TAKEN = 65_536
 AGES = 1e6
 """Seconds, of the mock clock, after which a test waits for nothing."""
@@ -257,12 +258,13 @@ class MemorySocket:
 
     stream: "trio.StapledStream[Any, Any]"
     gone: bool = False
+    peer: str = PEER
     family: int = socket.AF_INET
 
     def getpeername(self) -> tuple[str, int]:
         if self.gone:
             raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
-        return ("127.0.0.1", 50_000)
+        return (self.peer, 50_000)
 
     def getsockname(self) -> tuple[str, int]:
         return ("127.0.0.1", PORT)
@@ -430,17 +432,18 @@ class Server:
         stalling: bool = False,
         broken: bool = False,
         gone: bool = False,
+        peer: str = PEER,
         scope: trio.CancelScope | None = None,
     ) -> Client:
         """Connect a client. A write to a ``stalling`` one waits until it reads; the others have all of memory.
 
-        The stream of a ``broken`` one raises what no stream should; a ``gone`` one left before it was served. The
-        connection is served in ``scope``.
+        The stream of a ``broken`` one raises what no stream should; a ``gone`` one left before it was served. Its
+        address is ``peer``. The connection is served in ``scope``.
         """
         ours, theirs = lockstep_stream_pair() if stalling else memory_stream_pair()
         if broken:
             cast(Any, theirs).receive_some = None
-        cast(Any, theirs).socket = MemorySocket(theirs, gone)
+        cast(Any, theirs).socket = MemorySocket(theirs, gone, peer)
         self.nursery.start_soon(self._serve, theirs, scope or trio.CancelScope())
         return Client(ours)
 
