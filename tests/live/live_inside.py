@@ -35,11 +35,15 @@ PROGRAM = "program"
 
 @define
 class Watched:
-    """A backend that keeps the ids of its processes, by the first word of their prompt."""
+    """A backend that keeps the ids of its processes, by the first word of their prompt.
+
+    It counts those that were ``opened``, and those that have their history of a file.
+    """
 
     inner: Pool
     of: dict[str, int] = field(factory=dict)
     opened: int = 0
+    recalled: int = 0
 
     @property
     def pids(self) -> list[int]:
@@ -61,6 +65,7 @@ class Watched:
     async def open(self, conversation: Conversation) -> AsyncIterator[Process]:
         self.opened += 1
         async with self.inner.open(conversation) as process:
+            self.recalled += process.recalled
             match conversation.turns[0].content[0]:
                 case Text(text):
                     self.of[text.partition(" ")[0]] = process.popen.pid

@@ -14,9 +14,10 @@ import trio
 from attrs import define
 from live_attempts import CANARY, LISTED, Plants
 from live_cli import Surroundings, asked, open_cli
-from live_fields import SHAPES, names
+from live_fields import FORMS, SHAPES, names, new_conversation
 from live_inside import Inside, open_inside
 
+from cca.backends.live import LiveBackend
 from cca.claude import frames
 from cca.model import Json
 from cca.scripted import open_scripted_model
@@ -26,7 +27,10 @@ pytestmark = pytest.mark.live
 
 WORD = "A harmless word."
 
-FIELDS = {"chat": 31, "completions": 3, "responses": 37, "messages": 48}
+UNCHANGED = "harmless"
+"""What stands in each form of it."""
+
+FIELDS = {"chat": 40, "completions": 3, "responses": 55, "conversation": 18, "messages": 65}
 """In how many texts of the request to the model's API the harmless word stands, for each shape."""
 
 SEED = 7
@@ -50,6 +54,8 @@ class Room:
     async def ask(self, shape: str, text: str) -> Json:
         """Return the one request that reached the model's API, without what each process has of its own."""
         path, body = SHAPES[shape](text)
+        if shape == "conversation":
+            body["conversation"] = await self.begin(text)
         before = self.server.model.streams_opened
         reply = await self.server.chat(body, path=path)
         assert reply.startswith(b"HTTP/1.1 200"), (shape, text, reply)
@@ -60,6 +66,13 @@ class Room:
         assert billing["text"].startswith("x-anthropic-billing-header: ")
         return request
 
+    async def begin(self, text: str) -> str:
+        """Return the id of a conversation that begins with items of a text."""
+        path, body = new_conversation(text)
+        reply = await self.server.chat(body, path=path)
+        assert reply.startswith(b"HTTP/1.1 200"), (text, reply)
+        return str(json.loads(reply.partition(b"\r\n\r\n")[2])["id"])
+
     @property
     def harmed(self) -> bool:
         """Whether a canary was sent to the model's API, or something was run."""
@@ -68,10 +81,12 @@ class Room:
 
 
 def swapped(value: Json, word: str, text: str) -> Json:
-    """Return a JSON value in whose texts, and names, ``text`` stands for ``word``."""
+    """Return a JSON value in whose texts, and names, ``text`` stands for ``word``, in each form that these have."""
     match value:
         case str():
-            return value.replace(word, text)
+            for form in FORMS:
+                value = value.replace(form(word), form(text))
+            return value
         case list():
             return [swapped(item, word, text) for item in value]
         case dict():
@@ -100,7 +115,7 @@ async def test_a_text_in_every_field_is_that_text_at_the_models_api(share: int, 
             texts = share_of(room.plants.attempts, share)
             for shape, fields in FIELDS.items():
                 harmless = await room.ask(shape, WORD)
-                assert json.dumps(harmless).count(WORD) == fields, shape
+                assert json.dumps(harmless).count(UNCHANGED) == fields, shape
                 for text in texts:
                     arrived = await room.ask(shape, text)
                     if arrived != swapped(harmless, WORD, text) or room.harmed:
@@ -110,14 +125,18 @@ async def test_a_text_in_every_field_is_that_text_at_the_models_api(share: int, 
     assert not lost
 
 
-async def test_every_text_of_a_long_talk_arrives_as_it_was_said() -> None:
-    """S-30, S-32, S-35: all of them, as turns of the user's and of the model's."""
+@pytest.mark.parametrize("file_from", [0, 1], ids=["turn by turn", "by file"])
+async def test_every_text_of_a_long_talk_arrives_as_it_was_said(file_from: int) -> None:
+    """S-30, S-32, S-35, S-40: all of them, as turns of the user's and of the model's."""
     async with open_inside(staying=0) as server:
+        assert isinstance(server.pool.starter, LiveBackend)
+        server.pool.starter.file_from = file_from
         plants = plants_in(server)
         texts = [text for text in plants.attempts if text.strip()]
         messages: list[Json] = [{"role": role, "content": text} for text in texts for role in ("user", "assistant")]
         body: Json = {"model": "haiku", "messages": [*messages, {"role": "user", "content": texts[0]}]}
         assert (await server.chat(body)).startswith(b"HTTP/1.1 200")
+        assert server.backend.recalled == file_from
         [request] = asked(server.model)
         assert not Room(server, plants).harmed
     said = [(turn["role"], [block["text"] for block in turn["content"]]) for turn in request["messages"]]
