@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,30 @@ def stalled(port: int) -> Iterator[http.client.HTTPResponse]:
     connection.close()
 
 
+def sockets(pid: int) -> Iterator[str]:
+    """Yield the sockets of a process, which may end meanwhile."""
+    with suppress(OSError):
+        for each in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                yield str(each.readlink())
+
+
+def listeners(processes: Iterable[int]) -> set[tuple[str, int]]:
+    """Return the addresses and ports on which processes listen, as the kernel has them."""
+    theirs = {each for pid in processes for each in sockets(pid)}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        _, *rows = Path("/proc/net", table).read_text().splitlines()
+        for _, local, _, state, *_, inode in (row.split()[:10] for row in rows):
+            if state == "0A" and f"socket:[{inode}]" in theirs:
+                address, _, port = local.partition(":")
+                words = [int(address[each : each + 8], 16) for each in range(0, len(address), 8)]
+                # Each word is in the order of the machine.
+                packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
+                found.add((str(ip_address(packed)), int(port, 16)))
+    return found
+
+
 def nothing_is_left(tmp_path: Path, seconds: float = 1.0) -> None:
     until(lambda: not running(tmp_path) and not list(tmp_path.glob("cca-*")), seconds)
 
@@ -149,6 +174,8 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path, number: int) -> None:
         assert (status, said["status"], said["cli_version"], said["backend"]) == (200, "ok", "2.1.330", "claude")
         status, said = ask(port, "POST", "/v1/chat/completions", CHAT)
         assert (status, said["choices"][0]["message"]["content"]) == (200, "Hello.")
+        # S-01: by default, and of all its processes.
+        assert listeners(running(tmp_path)) == {("127.0.0.1", port)}
         server.send_signal(number)
         assert server.communicate(timeout=SECONDS) == ("", "")
         assert server.returncode == 0
