@@ -4,11 +4,12 @@ import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 import trio
 from attrs import frozen
-from claude_says import api_error, line, start, stop, text, turn_ended
+from claude_says import api_error, line, start, stop, text, thinking, turn_ended
 from fakes import CONVERSATION, SECONDS, Step, launching, nothing_left, open_backend, unwatched
 
 from cca.backends import Exit
@@ -99,6 +100,25 @@ async def test_how_a_turn_may_end(
     assert heard.lingered < SOON
     if kind is None:
         assert heard.text == "ab"
+
+
+WORDS = tuple(f"w\u00f6rd{number} " for number in range(26))
+SPOKEN = b"".join((start(), thinking("Hm.", "sig"), *map(text, WORDS), stop()))
+
+
+@pytest.mark.parametrize("number", [40, pytest.param(800, marks=pytest.mark.soak)])
+async def test_killed_at_a_byte_on_real_pipes_it_is_a_failure(number: int, tmp_path: Path, survival: Survival) -> None:
+    """R-08; that each dialect tells so, for every byte, is in tests/simulation."""
+    ats = Random(number).sample(range(len(SPOKEN)), number)  # noqa: S311 - the same on every run
+    lost = 0
+    for at in ats:
+        heard = await heard_of(tmp_path, puts(SPOKEN[:at]), ("die", 9))
+        lost += not isinstance(heard.error, UpstreamFailed) or heard.lingered > SOON
+        assert "killed by signal 9" in str(heard.error)
+        assert "".join(WORDS).startswith(heard.text)
+    survival("R-08", "kills of Claude Code on its pipes", tried=number, lost=lost)
+    assert not lost
+    assert (await heard_of(tmp_path, puts(SPOKEN), ("die", 9))).error is None
 
 
 HARMLESS = {
