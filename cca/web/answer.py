@@ -8,6 +8,7 @@ import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 
 import trio
 from attrs import define
@@ -28,6 +29,9 @@ from cca.web.sessions import SESSION_HEADER
 
 LAST_WORD = 0.5
 """Seconds for an answer to end when the server does, or its key: while the database is locked it may take longer."""
+
+TOGETHER = 512
+"""Events that share a write, at most, and are in memory twice more until it is done: of a slow reader all would be."""
 
 STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -125,7 +129,7 @@ async def _stream(
         if told is None:
             yield silent
         else:
-            together = (told, *arriving.waiting())
+            together = (told, *islice(arriving.waiting(), TOGETHER))
             yield b"".join(sse.render(encoder.encode(each)) for each in together)
             if not arriving.unfinished:
                 return
