@@ -77,7 +77,7 @@ async def test_while_it_is_answered(
 
 
 @pytest.mark.parametrize("leave", LEAVING)
-@pytest.mark.parametrize("chunks", [1, 9, 10, 11, 3000])
+@pytest.mark.parametrize("chunks", [10, 100])
 @pytest.mark.parametrize("target", ["http://evil.com/x", "/nope", CHAT])
 async def test_while_it_is_refused(*, leave: Leave, chunks: int, target: str, autojump_clock: MockClock) -> None:
     """R-03: however much of its body nobody will ever read."""
