@@ -89,6 +89,11 @@ class Server:
     def peak(self) -> float:
         return self._status("VmHWM")
 
+    @property
+    def descriptors(self) -> int:
+        """How many files, sockets and pipes it has open."""
+        return len([*Path(f"/proc/{self.pid}/fd").iterdir()])
+
     def _status(self, name: str) -> float:
         found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
         assert found is not None

@@ -25,7 +25,7 @@ from quart import Response
 from quart_trio import QuartTrio
 
 from cca.dialects import DIALECTS
-from tools.bench_paced import Many, many
+from tools.bench_paced import PAUSE, PIECES, Many, many
 from tools.bench_recorded import asked, record
 from tools.bench_replayed import Client, Server, running
 
@@ -137,13 +137,14 @@ async def serve_bare(frames: Sequence[bytes]) -> None:
 class Memory:
     """Megabytes when it started, after a quarter of the requests, and after all; bytes more for each in between.
 
-    Before that Python's collector of garbage may not have looked at everything once.
+    Before that Python's collector of garbage may not have looked at everything once. ``opened`` are descriptors more.
     """
 
     idle: float
     warm: float
     after: float
     slope: float
+    opened: int
 
 
 def memory(server: Server, requests: int) -> Memory:
@@ -154,11 +155,11 @@ def memory(server: Server, requests: int) -> Memory:
         dialect, client = clients[number % len(clients)]
         client.ask(dialect.path, asked(dialect, TOKENS, stream=number % 8 < 4))
         if number in (requests // 4, requests - 1):
-            held[number] = server.memory
-    (first, warm), (last, after) = held.items()
+            held[number] = server.memory, server.descriptors
+    (first, (warm, had)), (last, (after, has)) = held.items()
     for _, client in clients:
         client.close()
-    return Memory(idle, warm, after, (after - warm) * 1e6 / (last - first))
+    return Memory(idle, warm, after, (after - warm) * 1e6 / (last - first), has - had)
 
 
 def main() -> None:
@@ -198,7 +199,7 @@ def measure_chunks(_: int) -> Iterator[Chunks]:
 
 
 def measure_many(_: int) -> Iterator[Many]:
-    with running("tools.bench_paced") as server:
+    with running("tools.bench_paced", str(PIECES), str(PAUSE)) as server:
         yield many(server)
 
 
