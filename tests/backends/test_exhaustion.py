@@ -3,10 +3,12 @@
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 import trio
+from fakes import until
 from served_fakes import Served, open_served
 
 from outcomes import WAYS
@@ -47,3 +49,17 @@ async def test_a_request_is_told_and_the_next_is_answered(tmp_path: Path) -> Non
             status, body = await ask(server, connection)
         assert (status, b"Too many open files" in body) == (503, True)
         assert (await ask(server, connection))[0] == 200
+
+
+async def test_who_comes_meanwhile_is_let_in_once_there_are_some(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_served(tmp_path / "served") as server, AsyncExitStack() as stack:
+        # A client that is in the same process has its descriptors before.
+        sockets = [stack.enter_context(trio.socket.socket()) for _ in range(3)]
+        with no_descriptors():
+            for each in sockets:
+                await each.connect(("127.0.0.1", server.port))
+            await until(lambda: "Too many open files" in caplog.text)
+        statuses = [(await ask(server, trio.SocketStream(each)))[0] for each in sockets]
+    assert statuses == [200, 200, 200]
