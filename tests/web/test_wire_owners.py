@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from attrs import frozen
-from claude_says import HELLO
+from claude_says import HELLO, start, stop, text
 from messages_wire import COUNT
 from test_wire_keys import Desk, bearer, desk_of
 from trio.testing import MockClock
@@ -189,8 +190,8 @@ async def test_a_session_of_the_same_name_is_another(way: Way, tmp_path: Path, a
     async with desk_of(tmp_path, *HELLO) as desk:
         ann, bob = await desk.make("ann"), await desk.make("bob")
 
-        async def say(key: str, text: str) -> list[Turn]:
-            request = posted(way.path, way.body(text, stream=False), bearer(key), f"{SESSION_HEADER}: same")
+        async def say(key: str, words: str) -> list[Turn]:
+            request = posted(way.path, way.body(words, stream=False), bearer(key), f"{SESSION_HEADER}: same")
             assert (await desk.server.ask(request)).status == 200
             return [*desk.server.backend.conversations[-1].turns]
 
@@ -205,3 +206,20 @@ async def test_a_session_of_the_same_name_is_another(way: Way, tmp_path: Path, a
         again = await say(ann, "And now?")
     assert first == UserTurn((Text(OF_ANN),))
     assert again == [first, AssistantTurn((Text("Hello"),)), UserTurn((Text("And now?"),))]
+
+
+async def test_nobody_waits_for_a_session_of_the_same_name_of_anothers(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Or they would be told that there is one, and when it is used."""
+    async with desk_of(tmp_path, start(), 100.0, text("Hello"), stop(), session_queue=0) as desk:
+        ann, bob = await desk.make("ann"), await desk.make("bob")
+        hers = await desk.server.connect()
+        await hers.send(posted(CHAT, chat(), bearer(ann), f"{SESSION_HEADER}: same"))
+        await trio.sleep(50)
+        desk.server.backend.said = HELLO
+        began = trio.current_time()
+        request = posted(CHAT, chat(), bearer(bob), f"{SESSION_HEADER}: same")
+        assert (await desk.server.ask(request)).status == 200
+        assert trio.current_time() == began
+        assert (await hers.reply()).status == 200
