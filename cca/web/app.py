@@ -18,6 +18,7 @@ from cca.version import VERSION
 from cca.web import completions, conversations, cors, responses, sessions, usage
 from cca.web.access import Caller, Door, admit, authorize, check_media_type
 from cca.web.answer import answer
+from cca.web.arriving import LARGEST, Arriving
 from cca.web.body import as_json, has_body
 from cca.web.credentials import credentials
 from cca.web.ending import Ending
@@ -38,13 +39,17 @@ PUBLIC = ""
 
 
 class CcaApp(QuartTrio):
-    """The ASGI application. ``service`` is there while it serves; ``scopes`` has the scope of each endpoint."""
+    """The ASGI application. ``service`` is there while it serves; ``scopes`` has the scope of each endpoint.
+
+    ``arriving`` counts the bodies that are on their way in.
+    """
 
     asgi_http_class = RequestScope
     asgi_websocket_class = RefusedWebsocket
     request_class = NurseryRequest
     service: Service
     ending: Ending
+    arriving: Arriving
     scopes: dict[str, str]
 
     def request_id(self) -> str:
@@ -61,6 +66,7 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
     """Return the application, still without its service."""
     app = CcaApp("cca", static_folder=None)
     app.ending = Ending()
+    app.arriving = Arriving(LARGEST * body_limit)
     app.scopes = {}
     # A path with a slash too many is no route, and no redirect: a POST would not survive that.
     app.url_map.merge_slashes = False

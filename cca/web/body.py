@@ -1,13 +1,19 @@
 """Bodies: a request's as bytes, bounded in size while it arrives, and in time; a response's of JSON."""
 
 import sys
+from typing import Protocol, cast
 
 import orjson
 import trio
-from quart import Response, request
+from quart import Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from cca.model import Json
+from cca.web.arriving import Arriving
+
+
+class TakesBodies(Protocol):
+    arriving: Arriving
 
 
 def as_json(body: Json, status: int = 200) -> Response:
@@ -21,8 +27,9 @@ def has_body() -> bool:
 async def read_body() -> bytes:
     """Return the current request's body.
 
-    Raise ``RequestEntityTooLarge`` with the first piece past the limit (Quart 0.23 itself keeps all of a chunked body
-    before it counts), and ``RequestTimeout`` when it does not arrive in time.
+    Raise ``Busy`` where too many arrive at once, ``RequestTimeout`` when it does not arrive in time, and
+    ``RequestEntityTooLarge`` with the first piece past the limit (Quart 0.23 itself keeps all of a chunked body before
+    it counts).
     """
     try:
         with trio.move_on_after(request.body_timeout or float("inf")):
@@ -36,10 +43,10 @@ async def read_body() -> bytes:
 
 async def _gather(limit: int) -> bytes:
     pieces: list[bytes] = []
-    size = 0
-    async for piece in request.body:
-        size += len(piece)
-        if size > limit:
-            raise RequestEntityTooLarge
-        pieces.append(piece)
-    return b"".join(pieces)
+    with cast(TakesBodies, current_app).arriving.body() as body:
+        async for piece in request.body:
+            body.take(len(piece))
+            if body.size > limit:
+                raise RequestEntityTooLarge
+            pieces.append(piece)
+        return b"".join(pieces)

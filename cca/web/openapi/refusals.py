@@ -35,7 +35,7 @@ ANYBODY: Kinds = (BadRequest, Forbidden, InternalError)
 
 WITH_A_KEY: Kinds = (Unauthorized, RateLimited, Unavailable)
 
-WITH_A_BODY: Kinds = (RequestTimedOut, TooLarge, UnsupportedMediaType)
+WITH_A_BODY: Kinds = (RequestTimedOut, TooLarge, UnsupportedMediaType, Busy)
 
 ANSWERED: Kinds = (NotFound, Conflict, ModelApiFailed, UpstreamFailed, DeadlineExceeded, Overloaded, Busy)
 """Of what Claude Code answers."""
