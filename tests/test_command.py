@@ -24,6 +24,9 @@ FAKE = Path(__file__).parent / "backends" / "fake_claude.py"
 SECONDS = 60.0
 """For a server to start, or to end, on a machine that does much else."""
 
+SOON = 20.0
+"""Seconds for a process to be killed. What nobody kills here lives for longer."""
+
 CHAT = {"model": "haiku", "messages": [{"role": "user", "content": "hi"}]}
 ANSWERING = [["serve", "Hello."]]
 STALLING = [["serve"]]
@@ -150,8 +153,8 @@ def listeners(processes: Iterable[int]) -> set[tuple[str, int]]:
     return found
 
 
-def nothing_is_left(tmp_path: Path, seconds: float = 1.0) -> None:
-    until(lambda: not running(tmp_path) and not list(tmp_path.glob("cca-*")), seconds)
+def nothing_is_left(tmp_path: Path) -> None:
+    until(lambda: not running(tmp_path) and not list(tmp_path.glob("cca-*")), SOON)
 
 
 def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,7 +199,7 @@ def test_a_client_that_leaves_takes_its_process_along(tmp_path: Path) -> None:
     with serving("--claude", str(claude(tmp_path, STALLING))) as (_, port):
         with stalled(port):
             until(lambda: len(running(tmp_path)) == ALONE + 1 + WAITING)
-        until(lambda: len(running(tmp_path)) == ALONE + WAITING, seconds=1)
+        until(lambda: len(running(tmp_path)) == ALONE + WAITING, SOON)
 
 
 def test_what_it_records_it_replays_without_claude_code(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ Step: TypeAlias = "tuple[str | int, ...]"
 FAKE = Path(__file__).with_name("fake_claude.py")
 CONVERSATION = Conversation("haiku", (UserTurn((Text("hi"),)),))
 SECONDS = 20.0
-"""For what takes some milliseconds: a test that waits so long has failed."""
+"""For what takes some milliseconds: a test that waits so long has failed. What nobody kills here lives for longer."""
 
 
 def argv(*steps: Step) -> tuple[str, ...]:

@@ -210,7 +210,7 @@ async def test_leaving_kills_all_of_it(descendant: str, tmp_path: Path, home: Pa
             assert process.popen.pid in groups
             assert descendant == "daemon" or len(groups) == 1
             assert process.memory > 2_000_000
-        await until(lambda: not any(map(alive, pids)), seconds=1)
+        await until(lambda: not any(map(alive, pids)))
 
 
 @CONFINED

@@ -11,17 +11,17 @@ from random import Random
 import pytest
 import trio
 from attrs import define, field
-from fakes import alive, until
+from fakes import SECONDS, alive, until
 from served_fakes import Base, Served, open_served
 
 from outcomes import WAYS, Way
 from survival import Survival
 
 GONE = 1.0
-"""Seconds in which the process of a client that left must be gone."""
+"""Seconds in which the process of a client that left must be gone, of the long runs."""
 
 SETTLED = 2.0
-"""Seconds after which nothing may be left of the last one."""
+"""Seconds after which nothing may be left of the last one, of those."""
 
 AT_ONCE = 4
 PATIENCE = 30.0
@@ -156,14 +156,16 @@ class Departures:
 
 
 @pytest.mark.parametrize(
-    "number",
+    ("number", "gone", "settled"),
     [
-        pytest.param(len(CASES), id="each once"),
-        pytest.param(1000, marks=pytest.mark.soak),
-        pytest.param(10_000, marks=pytest.mark.soak),
+        pytest.param(len(CASES), SECONDS, SECONDS, id="each once"),
+        pytest.param(1000, GONE, SETTLED, marks=pytest.mark.soak, id="1000"),
+        pytest.param(10_000, GONE, SETTLED, marks=pytest.mark.soak, id="10000"),
     ],
 )
-async def test_a_client_that_leaves_leaves_nothing(number: int, tmp_path: Path, survival: Survival) -> None:
+async def test_a_client_that_leaves_leaves_nothing(
+    number: int, gone: float, settled: float, tmp_path: Path, survival: Survival
+) -> None:
     async with (
         open_served(tmp_path / "roomy") as roomy,
         open_served(tmp_path / "full", processes=1) as full,
@@ -182,12 +184,12 @@ async def test_a_client_that_leaves_leaves_nothing(number: int, tmp_path: Path, 
         async with trio.open_nursery() as leaving:
             for each in range(number):
                 leaving.start_soon(leave, each)
-        with trio.move_on_after(SETTLED):
+        with trio.move_on_after(settled):
             await until(lambda: Base.of(roomy, full) == base)
         found, before = Base.of(roomy, full), [len(counted) for counted in counts]
         await until(lambda: all(len(counted) > had for counted, had in zip(counts, before, strict=True)))
         staying.cancel_scope.cancel()
-    late = [took for took in departures.all if took > GONE]
+    late = [took for took in departures.all if took > gone]
     figure = f"gone after {max(departures.all):.2f} s, half of them after {statistics.median(departures.all):.3f} s"
     survival("R-03", "clients that left", tried=number, lost=len(late), figure=figure)
     assert found == base

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import alive, argv
+from fakes import SECONDS, alive, argv
 
 from cca.backends import reaper
 from survival import Survival
@@ -61,9 +61,9 @@ def test_it_kills_what_lives_and_removes_the_directory(tmp_path: Path, groups: "
     gone.wait()
     told = f"+{ended.pid}\n+{gone.pid}\n+{living.pid}\n-{ended.pid}\n"
     with run(tmp_path / "run") as process:
-        assert process.communicate(told, timeout=5)[1] == ""
+        assert process.communicate(told, timeout=SECONDS)[1] == ""
     assert process.returncode == 0
-    assert living.wait(timeout=5) == -signal.SIGKILL
+    assert living.wait(timeout=SECONDS) == -signal.SIGKILL
     assert ended.poll() is None
     assert not (tmp_path / "run").exists()
 
@@ -79,15 +79,15 @@ def test_it_outlives_the_signals_that_end_a_server(tmp_path: Path, groups: "list
     with run(tmp_path / "run") as process:
         assert process.stdin is not None
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SECONDS
         while not ignored(process.pid).issuperset(numbers):
             assert time.monotonic() < deadline
             time.sleep(0.005)
         for number in numbers:
             process.send_signal(number)
-        process.communicate(f"+{groups[0].pid}\n", timeout=5)
+        process.communicate(f"+{groups[0].pid}\n", timeout=SECONDS)
     assert process.returncode == 0
-    assert groups[0].wait(timeout=5) == -signal.SIGKILL
+    assert groups[0].wait(timeout=SECONDS) == -signal.SIGKILL
 
 
 def test_a_group_of_another_users_does_not_stop_it(monkeypatch: pytest.MonkeyPatch) -> None:
