@@ -19,6 +19,7 @@ import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, WebsocketScope
 from quart import Quart, request
 from quart.wrappers import Request
+from quart.wrappers.base import ClientDisconnectedError
 from quart_trio.asgi import TrioASGIHTTPConnection, TrioASGIWebsocketConnection
 from quart_trio.wrappers import TrioRequest
 
@@ -66,6 +67,9 @@ class RequestScope(TrioASGIHTTPConnection):
         if refusal is None:
             try:
                 await super().__call__(receive, send)
+            except* ClientDisconnectedError:
+                # The client left just before its answer began; being cancelled comes with the next step.
+                pass
             except* Exception:
                 # Hypercorn logs nothing of it. What was sent has no end, and the connection is closed.
                 log.exception("A fault in cca cut an answer.")
