@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 import pytest
 from live_server import SECONDS, Server, alive, chat, children, running, send, serving, within
 
+from outcomes import WAYS
 from survival import Survival
 
 pytestmark = pytest.mark.live
@@ -75,21 +76,24 @@ def test_twenty_answers_under_way_each_end_well_formed(survival: Survival) -> No
     """R-07. What ends in the grace time is whole, the rest ends in an error; nobody new is let in."""
     with serving(CCA_PROCESSES=str(MANY), CCA_GRACE="4") as server, ExitStack() as connections:
         clients = [connections.enter_context(closing(server.connect())) for _ in range(MANY)]
-        for number, client in enumerate(clients):
-            send(client, "POST", "/v1/chat/completions", chat(SHORT if number % 2 else TALKING, stream=True))
+        ways = [way for way in WAYS.values() for _ in ("whole", "failed")] * MANY
+        for number, (client, way) in enumerate(zip(clients, ways, strict=False)):
+            send(client, "POST", way.path, way.body(SHORT if number % 2 else TALKING, stream=True))
         responses = [client.getresponse() for client in clients]
         started = children(server.process.pid)
         server.process.send_signal(signal.SIGTERM)
         assert within(SOON, lambda: is_refused(server))
         began = time.monotonic()
-        ends = [response.read() for response in responses]
+        ends = [
+            way.outcome(response.status, response.read(), stream=True).end
+            for response, way in zip(responses, ways, strict=False)
+        ]
         assert server.process.wait(SECONDS) == 0
         took = time.monotonic() - began
-        whole = sum(b'"finish_reason":"stop"' in end and end.endswith(b"data: [DONE]\n\n") for end in ends)
-        failed = sum(b'"error":{' in end and b'"finish_reason":"stop"' not in end for end in ends)
+        whole, failed = ends.count("answered"), ends.count("failed")
         figure = f"{whole} whole and {failed} with an error, the server gone after {took:.1f} s of 4 s grace"
         survival("R-07", "answers under way at SIGTERM", tried=MANY, lost=MANY - whole - failed, figure=figure)
-        assert (whole, failed) == (MANY // 2, MANY // 2)
+        assert ends == ["failed", "answered"] * (MANY // 2)
         assert within(SOON, lambda: is_gone(server, started))
 
 
@@ -100,13 +104,25 @@ def is_refused(server: Server) -> bool:
     return True
 
 
-def test_a_second_signal_ends_it_at_once() -> None:
-    with serving(CCA_GRACE="60") as server, talking(server):
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [pytest.param(1, SOON, id="1"), pytest.param(MANY, 1.0, marks=pytest.mark.soak, id=f"{MANY}")],
+)
+def test_a_second_signal_ends_it_at_once(number: int, seconds: float, survival: Survival) -> None:
+    """R-07, with so many answers under way."""
+    with serving(CCA_PROCESSES=str(MANY), CCA_GRACE="60") as server, ExitStack() as talks:
+        for _ in range(number):
+            talks.enter_context(talking(server))
         started = children(server.process.pid)
         server.process.send_signal(signal.SIGTERM)
         assert not within(0.3, lambda: server.process.poll() is not None)
+        began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
-        assert within(SOON, lambda: server.process.poll() is not None)
+        assert server.process.wait(SECONDS) == 0
+        took = time.monotonic() - began
+        late = int(took > seconds)
+        survival("R-07", f"second SIGTERMs, {number} under way", tried=1, lost=late, figure=f"ended after {took:.2f} s")
+        assert not late
         assert within(SOON, lambda: is_gone(server, started))
 
 
