@@ -18,8 +18,7 @@ import orjson
 import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, WebsocketScope
 from quart import Quart, request
-from quart.wrappers import Request
-from quart.wrappers.base import ClientDisconnectedError
+from quart.wrappers import Request, base
 from quart_trio.asgi import TrioASGIHTTPConnection, TrioASGIWebsocketConnection
 from quart_trio.wrappers import TrioRequest
 
@@ -36,6 +35,14 @@ that reads nothing is shielded again, and bounded by ``web.writing``."""
 NO_WEBSOCKET = BadRequest("cca has no WebSockets; POST the request.", code="websocket_not_supported")
 
 Refusal = tuple[int, BadRequest]
+
+
+class _Unraised(Exception):
+    """Nobody raises it."""
+
+
+CLIENT_LEFT: type[Exception] = getattr(base, "ClientDisconnectedError", _Unraised)
+"""What Quart raises from 0.23 on; before that it has no such error."""
 
 
 class NamesRequests(Protocol):
@@ -67,7 +74,7 @@ class RequestScope(TrioASGIHTTPConnection):
         if refusal is None:
             try:
                 await super().__call__(receive, send)
-            except* ClientDisconnectedError:
+            except* CLIENT_LEFT:
                 # The client left just before its answer began; being cancelled comes with the next step.
                 pass
             except* Exception:
