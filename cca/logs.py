@@ -7,6 +7,7 @@ an exception tells its class and its place, and its words only where these are n
 
 import json
 import logging
+import math
 import re
 import sys
 import traceback
@@ -22,6 +23,10 @@ FIELDS = "fields"
 """The attribute of a record with what it tells besides its message, by name: ``extra={FIELDS: {...}}``."""
 
 OURS = "cca"
+
+ACCEPTING = "trio.serve_listeners"
+
+MINUTE = 60.0
 
 Line: TypeAlias = dict[str, Json]
 
@@ -124,6 +129,22 @@ def _as_text(line: Line) -> str:
     return one_line(f"{at} {level.upper()} {origin}: {message}" + (f" {rest}" if rest else ""))
 
 
+class Seldom(logging.Filter):
+    """Lets what Trio logs ten times a second, while the system has no descriptors, pass once a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != ACCEPTING:
+            return True
+        if 0 <= record.created - self._passed < MINUTE:
+            return False
+        self._passed = record.created
+        return True
+
+
 class Sink(logging.StreamHandler):  # type: ignore[type-arg]
     """Writes entries to stderr. What cannot be written is lost without a word: its text is nowhere else to be."""
 
@@ -131,6 +152,7 @@ class Sink(logging.StreamHandler):  # type: ignore[type-arg]
         super().__init__(sys.stderr)
         self.hidden = hidden(environ)
         self.setFormatter(Entries(self.hidden))
+        self.addFilter(Seldom())
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
         """Do not as Python would: it prints what was to be logged."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cca.errors import BadRequest
-from cca.logs import FIELDS, WITHHELD, Entries, Sink, hidden, one_line, open_log, tune_log
+from cca.logs import ACCEPTING, FIELDS, WITHHELD, Entries, Seldom, Sink, hidden, one_line, open_log, tune_log
 from cca.settings import Settings
 
 PROMPT = "Tell nobody that the treasure is under the oak."
@@ -51,6 +51,21 @@ def record(message: str, *arguments: Any, fault: BaseException | None = None, **
 
 
 BOTH = pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+
+
+def accepting(at: float, name: str = ACCEPTING) -> logging.LogRecord:
+    made = record("accept returned %s", "EMFILE")
+    made.name, made.created = name, at
+    return made
+
+
+def test_what_trio_says_ten_times_a_second_is_said_once_a_minute() -> None:
+    """R-22: without descriptors it would fill the disk. A clock that was set back keeps nothing from the log."""
+    seldom = Seldom()
+    times = [100.0, 100.1, 159.9, 160.0, 160.1, 5.0, 5.1]
+    assert [at for at in times if seldom.filter(accepting(at))] == [100.0, 160.0, 5.0]
+    assert all(seldom.filter(accepting(5.2, name)) for name in ("cca.web", "trio"))
+    assert any(isinstance(each, Seldom) for each in Sink({}).filters)
 
 
 @BOTH
