@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cca.claude.launch import Directories, launch, version_of
-from cca.claude.sandbox import Sandbox
+from cca.claude.sandbox import Entry, Sandbox
 from cca.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -48,13 +48,16 @@ def tried(program: str, environ: Mapping[str, str]) -> tuple[Sandbox | None, str
     if bwrap is None:
         return None, "there is no bwrap on PATH"
     needed = dict.fromkeys((program, os.path.realpath(program), os.path.realpath(RESOLVER)))
-    sandbox = Sandbox(str(Path(bwrap).absolute()), tuple(needed), os.path.exists, is_itself)
+    sandbox = Sandbox(str(Path(bwrap).absolute()), tuple(needed), os.path.exists, entries)
     return sandbox, _trial(sandbox, program, environ)
 
 
-def is_itself(path: str) -> bool:
-    """Return whether there is something at ``path``, and no link."""
-    return os.path.lexists(path) and not Path(path).is_symlink()
+def entries(place: str) -> Iterator[Entry]:
+    """Yield what is in a directory, but for links."""
+    with os.scandir(place) as found:
+        for each in found:
+            if not each.is_symlink():
+                yield Entry(each.name, each.is_dir())
 
 
 def _trial(sandbox: Sandbox, program: str, environ: Mapping[str, str]) -> str | None:

@@ -2,8 +2,9 @@
 
 It has process ids of its own, and all that it started dies with it. It reads the system, but of the user's home, of
 temporary files and of the system's sockets only what it needs: itself, its login, certificates. It writes to its own
-directories, and where it has a login, beside that: it renews it under a lock shared with the user's own program,
-or both would be logged out. The network is as it was: the model is there, and so are sockets that are no files.
+directories, and where it has a login, to that: it renews it under a lock beside it, which the user's own program takes,
+too, or both would be logged out. What else is there it neither reads nor changes, but for links; it could add to that.
+The network is as it was: the model is there, and so are sockets that are no files.
 
 There is no ``--die-with-parent``: that is a death signal, which comes when the thread that forked ends, and Trio's
 threads end after ten idle seconds.
@@ -36,32 +37,35 @@ OWN_FILES = ("sessions", "backups", "plugins")
 what its plugins count, of which a kill leaves half.
 """
 
-SAID = ("projects", "file-history", "paste-cache", "plans", "shell-snapshots", "todos")
-"""Directories beside the login with what the user has said, and ``HISTORY`` is a file of it."""
+RENEWED = (".credentials.json", ".lock", ".tmp")
+"""In the name of what can be written to, to renew the login: itself, what is locked for it, what is renamed to it."""
 
-HISTORY = "history.jsonl"
-
-OBEYED = (
-    *("settings.json", "settings.local.json", "CLAUDE.md"),
-    *("agents", "commands", "hooks", "output-styles", "rules", "skills"),
-)
-"""What the user's own Claude Code does as it says, outside of any sandbox. What there is of it cannot be changed."""
+READ = (".claude.json", ".config.json", "policy-limits.json", "remote-settings.json")
+"""Files beside the login that tell of its account and organization. Others may hold what the user said."""
 
 NOTHING = "/dev/null"
+
+
+@frozen
+class Entry:
+    """What is in a directory, and no link."""
+
+    name: str
+    is_directory: bool
 
 
 @frozen
 class Sandbox:
     """``bwrap`` is the program of bubblewrap, ``needed`` the files of Claude Code; all paths are absolute.
 
-    ``is_there`` tells whether something is at a path, and ``is_itself`` whether that is no link: over one of these
-    nothing can be mounted, and where it leads to is hidden.
+    ``is_there`` tells whether something is at a path, and ``entries`` what is in a directory but for links: over one of
+    these nothing can be mounted.
     """
 
     bwrap: str
     needed: tuple[str, ...]
     is_there: Callable[[str], bool]
-    is_itself: Callable[[str], bool]
+    entries: Callable[[str], Iterable[Entry]]
 
     def before(self, env: Mapping[str, str], own: str, work: str, *, login: bool) -> tuple[str, ...]:
         """Return what comes before the program's own arguments, to start it in ``work``, with ``own`` to write to.
@@ -74,8 +78,9 @@ class Sandbox:
             *(self.bwrap, "--unshare-pid", "--unshare-ipc"),
             *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
             *(item for place in hidden for item in ("--tmpfs", place)),
-            *(item for place in self._read(env, home, hidden) for item in ("--ro-bind", place, place)),
             *(self._login(env, home) if login else ()),
+            # After the login: the program may be beside it, and is not to be changed.
+            *(item for place in self._read(env, home, hidden) for item in ("--ro-bind", place, place)),
             *("--bind", own, own, "--chdir", work, "--"),
         )
 
@@ -95,16 +100,15 @@ class Sandbox:
         yield from ("--bind", place, place)
         for name in OWN_FILES:
             yield from ("--tmpfs", f"{place}/{name}")
-        for path in self._there(place, SAID):
-            yield from ("--tmpfs", path)
-        for path in self._there(place, (HISTORY,)):
-            yield from ("--ro-bind", NOTHING, path)
-        for path in self._there(place, OBEYED):
-            yield from ("--ro-bind", path, path)
+        for entry in self.entries(place):
+            path = f"{place}/{entry.name}"
+            if entry.name in OWN_FILES or any(part in entry.name for part in RENEWED):
+                continue
+            if entry.is_directory:
+                yield from ("--tmpfs", path)
+            else:
+                yield from ("--ro-bind-try", path if entry.name in READ else NOTHING, path)
         beside = f"{home}/.claude.json"
         if not given and self.is_there(beside):
             # It is written by renaming, which a file that is mounted alone does not take.
             yield from ("--ro-bind", beside, beside)
-
-    def _there(self, place: str, names: Iterable[str]) -> Iterator[str]:
-        return filter(self.is_itself, (f"{place}/{name}" for name in names))

@@ -42,7 +42,7 @@ class _Unraised(Exception):
 
 
 CLIENT_LEFT: type[Exception] = getattr(base, "ClientDisconnectedError", _Unraised)
-"""What Quart raises from 0.23 on, which is for Python 3.12 and newer; before that it has no such error."""
+"""What Quart raises from 0.23 on, which is for Python 3.13 and newer; before that it has no such error."""
 
 
 class NamesRequests(Protocol):

@@ -11,7 +11,7 @@ import pytest
 from fakes import FAKE, Step, alive, argv, nothing_left, read_all, read_frame, read_frames, until, unwatched
 
 from cca.backends import Exit, bubblewrap
-from cca.backends.bubblewrap import HOW, find_sandbox, is_itself
+from cca.backends.bubblewrap import HOW, entries, find_sandbox
 from cca.backends.live import Launcher
 from cca.claude.launch import Directories, Launch
 from cca.claude.sandbox import Sandbox
@@ -55,7 +55,7 @@ def on_path(tmp_path: Path, bwrap: str | None) -> dict[str, str]:
 def test_it_is_used_where_it_works(wanted: str, tmp_path: Path, program: str, caplog: pytest.LogCaptureFixture) -> None:
     environ = on_path(tmp_path, PASSES_ON)
     assert find_sandbox(wanted, program, environ) == Sandbox(
-        f"{tmp_path}/bin/bwrap", (program, os.path.realpath("/etc/resolv.conf")), os.path.exists, is_itself
+        f"{tmp_path}/bin/bwrap", (program, os.path.realpath("/etc/resolv.conf")), os.path.exists, entries
     )
     assert not caplog.records
 
@@ -115,7 +115,7 @@ def confined(home: Path, *steps: Step, login: bool = False) -> Launcher:
     """Return a launcher of the fake Claude Code, in the sandbox that there is."""
     bwrap, interpreter = shutil.which("bwrap"), os.path.realpath(sys.executable)
     assert bwrap is not None
-    sandbox = Sandbox(bwrap, (str(FAKE), interpreter), os.path.exists, is_itself)
+    sandbox = Sandbox(bwrap, (str(FAKE), interpreter), os.path.exists, entries)
     env = {"HOME": str(home), "ANTHROPIC_API_KEY": "k"}
 
     def launcher(directories: Directories) -> Launch:
@@ -169,23 +169,24 @@ async def test_it_sees_nothing_of_the_users_and_writes_to_its_own_alone(tmp_path
 async def test_with_a_login_it_changes_nothing_that_the_users_own_program_obeys(tmp_path: Path, home: Path) -> None:
     """A hook would run outside of the sandbox. What it needs is a directory that both lock, to renew the login."""
     config = home / ".claude"
-    (config / "commands").mkdir(parents=True)
-    (config / "projects").mkdir()
-    for name in ("settings.json", "history.jsonl", "projects/said.jsonl", ".credentials.json", "dots"):
+    for directory in ("commands", "projects", "image-cache"):
+        (config / directory).mkdir(parents=True)
+    kept = ("settings.json", "statusline.sh", "projects/said.jsonl", "image-cache/1.png")
+    for name in (*kept, ".credentials.json", "dots"):
         (config / name).write_text("{}")
     (config / "CLAUDE.md").symlink_to(config / "dots")
-    names = ["settings.json", "commands/new.md", "projects/said.jsonl", ".credentials.json"]
+    names = [*kept, "commands/new.md", ".credentials.json"]
     steps: list[Step] = [("look", str(config / name)) for name in names]
     with unwatched(tmp_path / "run", confined(home, *steps, login=True)) as backend:
         async with backend.start() as process:
-            looked = {frame["path"]: (frame["there"], frame["writable"]) for frame in await read_frames(process, 4)}
+            looked = {frame["path"]: (frame["there"], frame["writable"]) for frame in await read_frames(process, 6)}
     assert [looked[str(config / name)] for name in names] == [
-        (True, False),
-        (False, False),
-        (False, True),
+        *[(True, False)] * 2,
+        *[(False, True)] * 3,
         (True, True),
     ]
-    assert (config / "projects/said.jsonl").read_text() == "{}", "it was its own"
+    assert [(config / name).read_text() for name in kept] == ["{}"] * 4, "what was written was its own"
+    assert not list((config / "commands").iterdir())
 
 
 @CONFINED

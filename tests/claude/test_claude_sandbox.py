@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from cca.claude.launch import Directories, launch
-from cca.claude.sandbox import Sandbox
+from cca.claude.sandbox import Entry, Sandbox
 
 PROGRAM = "/home/ann/.local/bin/claude"
 REAL = "/home/ann/.local/share/claude/2.1.330"
@@ -15,7 +15,6 @@ THERE = frozenset(
     {
         *(TEMPORARY, "/run", "/home/ann", PROGRAM, REAL),
         *("/home/ann/.claude", "/home/ann/.claude.json", "/home/ann/.claude/projects", "/home/ann/config"),
-        *(f"/home/ann/.claude/{name}" for name in ("history.jsonl", "settings.json", "skills")),
         *("/home/ann/ca.pem", "/etc/ca.pem", "/home/ann/.aws", "/home/ann/.config/gcloud"),
     }
 )
@@ -29,8 +28,21 @@ CONFIG = (
 KEY = {"ANTHROPIC_API_KEY": "k"}
 
 
+def entries(place: str) -> list[Entry]:
+    """Return what is beside a login. Links are not told of."""
+    if place != "/home/ann/.claude":
+        return []
+    files = (".credentials.json", ".credentials.json.tmp.1", ".oauth_refresh.lock", "history.jsonl")
+    directories = ("sessions", "projects", "local")
+    return [
+        *(Entry(name, is_directory=False) for name in files),
+        *(Entry(name, is_directory=True) for name in directories),
+        Entry("policy-limits.json", is_directory=False),
+    ]
+
+
 def started(env: Mapping[str, str], there: frozenset[str] = THERE) -> str:
-    sandbox = Sandbox("/usr/bin/bwrap", (PROGRAM, REAL), there.__contains__, there.__contains__)
+    sandbox = Sandbox("/usr/bin/bwrap", (PROGRAM, REAL), there.__contains__, entries)
     directories = Directories(f"{OWN_PLACE}/work", f"{OWN_PLACE}/temporary", f"{OWN_PLACE}/config")
     made = launch(PROGRAM, env, directories, retries=0, sandbox=sandbox)
     assert made.argv == launch(PROGRAM, env, directories, retries=0).argv
@@ -43,18 +55,17 @@ def started(env: Mapping[str, str], there: frozenset[str] = THERE) -> str:
         pytest.param({"HOME": "/home/ann", **KEY}, f"{SYSTEM} --tmpfs /home/ann {ITSELF} {OWN}", id="a key"),
         pytest.param(
             {"HOME": "/home/ann/"},
-            f"{SYSTEM} --tmpfs /home/ann {ITSELF} {CONFIG} --tmpfs /home/ann/.claude/projects"
-            " --ro-bind /dev/null /home/ann/.claude/history.jsonl"
-            " --ro-bind /home/ann/.claude/settings.json /home/ann/.claude/settings.json"
-            " --ro-bind /home/ann/.claude/skills /home/ann/.claude/skills"
-            f" --ro-bind /home/ann/.claude.json /home/ann/.claude.json {OWN}",
+            f"{SYSTEM} --tmpfs /home/ann {CONFIG} --ro-bind-try /dev/null /home/ann/.claude/history.jsonl"
+            " --tmpfs /home/ann/.claude/projects --tmpfs /home/ann/.claude/local"
+            " --ro-bind-try /home/ann/.claude/policy-limits.json /home/ann/.claude/policy-limits.json"
+            f" --ro-bind /home/ann/.claude.json /home/ann/.claude.json {ITSELF} {OWN}",
             id="a login",
         ),
         pytest.param(
             {"HOME": "/home/ann", "CLAUDE_CONFIG_DIR": "/home/ann/config"},
-            f"{SYSTEM} --tmpfs /home/ann {ITSELF} --bind /home/ann/config /home/ann/config"
+            f"{SYSTEM} --tmpfs /home/ann --bind /home/ann/config /home/ann/config"
             f" --tmpfs /home/ann/config/sessions --tmpfs /home/ann/config/backups"
-            f" --tmpfs /home/ann/config/plugins {OWN}",
+            f" --tmpfs /home/ann/config/plugins {ITSELF} {OWN}",
             id="a login in another place",
         ),
         pytest.param(

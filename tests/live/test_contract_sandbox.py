@@ -49,6 +49,8 @@ def furnished(home: Path) -> dict[str, str]:
     (home / ".claude" / "projects" / "p").mkdir(parents=True)
     (home / ".claude" / ".credentials.json").write_text(json.dumps(CREDENTIALS))
     (home / ".claude" / "projects" / "p" / "s.jsonl").write_text("{}\n")
+    for name in ("settings.json", "CLAUDE.md", "history.jsonl", "policy-limits.json"):
+        (home / ".claude" / name).write_text("{}\n")
     (home / ".claude.json").write_text(json.dumps({"numStartups": 7, "hasCompletedOnboarding": True}))
     return files(home)
 
