@@ -5,10 +5,10 @@ a dialect has pings, a stream begins with one when the model takes its time, and
 """
 
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import islice
+from itertools import chain
 
 import trio
 from attrs import define
@@ -30,8 +30,8 @@ from cca.web.sessions import SESSION_HEADER
 LAST_WORD = 0.5
 """Seconds for an answer to end when the server does, or its key: while the database is locked it may take longer."""
 
-TOGETHER = 512
-"""Events that share a write, at most, and are in memory twice more until it is done: of a slow reader all would be."""
+TOGETHER = 65_536
+"""Bytes from which events wait for the next write: none is cut, and a slow reader has it in memory until it is done."""
 
 STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -47,17 +47,17 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
     ask = asked.ask
     sender, events = trio.open_memory_channel[Told](CHANNEL_SIZE)
     request_nursery().start_soon(attend, service, asked, sender, bound, request_noted().take)
-    arriving = Arriving(events, bound, len(ask.conversations))
+    incoming = Incoming(events, bound, len(ask.conversations))
     if ask.stream:
         heartbeat = service.settings.heartbeat
-        first = await arriving.within(math.inf if dialect.ping is None else heartbeat)
+        first = await incoming.within(math.inf if dialect.ping is None else heartbeat)
         if first is not None and isinstance(first.event, Failed):
             raise first.event.error
         silent = sse.KEEP_ALIVE if dialect.ping is None else sse.render([dialect.ping])
-        body = _stream(first, arriving, dialect.stream(ask, asked.stamp), silent, heartbeat)
+        body = _stream(first, incoming, dialect.stream(ask, asked.stamp), silent, heartbeat)
         response = Response(body, headers=STREAM_HEADERS)
     else:
-        messages = await _messages(arriving, len(ask.conversations))
+        messages = await _messages(incoming, len(ask.conversations))
         response = as_json(dialect.whole(ask, asked.stamp, messages))
     response.headers.update(ignored(ask.ignored))
     if asked.session is not None:
@@ -66,7 +66,7 @@ async def answer(service: Service, dialect: Dialect, ending: Ending) -> Response
 
 
 @define
-class Arriving:
+class Incoming:
     """The events of an answer as they come. ``unfinished`` are the choices without an end: none after the last event.
 
     When an end comes from outside, the answer itself says how it ended, or is too slow to.
@@ -108,12 +108,12 @@ class Arriving:
         return told
 
 
-async def _messages(arriving: Arriving, choices: int) -> list[Message]:
+async def _messages(incoming: Incoming, choices: int) -> list[Message]:
     """Return the complete message of each choice. Raise the failure that came instead."""
     messages = [Message() for _ in range(choices)]
-    while arriving.unfinished:
-        first = await arriving.next()
-        for told in (first, *arriving.waiting()):
+    while incoming.unfinished:
+        first = await incoming.next()
+        for told in (first, *incoming.waiting()):
             if isinstance(told.event, Failed):
                 raise told.event.error
             messages[told.choice].take(told.event)
@@ -121,7 +121,7 @@ async def _messages(arriving: Arriving, choices: int) -> list[Message]:
 
 
 async def _stream(
-    first: Told | None, arriving: Arriving, encoder: StreamEncoder, silent: bytes, heartbeat: float
+    first: Told | None, incoming: Incoming, encoder: StreamEncoder, silent: bytes, heartbeat: float
 ) -> AsyncIterator[bytes]:
     """Yield the frames of an answer, and what is said while it is ``silent`` for ``heartbeat`` seconds."""
     told = first
@@ -129,8 +129,17 @@ async def _stream(
         if told is None:
             yield silent
         else:
-            together = (told, *islice(arriving.waiting(), TOGETHER))
-            yield b"".join(sse.render(encoder.encode(each)) for each in together)
-            if not arriving.unfinished:
+            yield _together(chain([told], incoming.waiting()), encoder)
+            if not incoming.unfinished:
                 return
-        told = await arriving.within(heartbeat)
+        told = await incoming.within(heartbeat)
+
+
+def _together(events: Iterable[Told], encoder: StreamEncoder) -> bytes:
+    """Return the frames of as many events as share a write."""
+    frames = bytearray()
+    for told in events:
+        frames += sse.render(encoder.encode(told))
+        if len(frames) >= TOGETHER:
+            break
+    return bytes(frames)

@@ -18,7 +18,7 @@ from cca.version import VERSION
 from cca.web import completions, conversations, cors, responses, sessions, usage
 from cca.web.access import Caller, Door, admit, authorize, check_media_type
 from cca.web.answer import answer
-from cca.web.arriving import LARGEST, Arriving
+from cca.web.bodies import LARGEST, Bodies
 from cca.web.body import as_json, has_body
 from cca.web.credentials import credentials
 from cca.web.ending import Ending
@@ -41,7 +41,7 @@ PUBLIC = ""
 class CcaApp(QuartTrio):
     """The ASGI application. ``service`` is there while it serves; ``scopes`` has the scope of each endpoint.
 
-    ``arriving`` counts the bodies that are on their way in.
+    ``bodies`` counts those of the requests that are not answered yet.
     """
 
     asgi_http_class = RequestScope
@@ -49,7 +49,7 @@ class CcaApp(QuartTrio):
     request_class = NurseryRequest
     service: Service
     ending: Ending
-    arriving: Arriving
+    bodies: Bodies
     scopes: dict[str, str]
 
     def request_id(self) -> str:
@@ -66,7 +66,7 @@ def make_app(*, body_limit: int, body_timeout: float) -> CcaApp:
     """Return the application, still without its service."""
     app = CcaApp("cca", static_folder=None)
     app.ending = Ending()
-    app.arriving = Arriving(LARGEST * body_limit)
+    app.bodies = Bodies(LARGEST * body_limit)
     app.scopes = {}
     # A path with a slash too many is no route, and no redirect: a POST would not survive that.
     app.url_map.merge_slashes = False
@@ -147,7 +147,7 @@ async def _admit() -> Response | None:
 
 def _preflight(origin: str) -> Response:
     response = Response(b"", 204)
-    del response.headers["content-type"]
+    del response.headers["content-type"], response.headers["content-length"]
     response.headers.update(cors.preflight(origin, request.headers.getlist("Access-Control-Request-Headers")))
     return response
 

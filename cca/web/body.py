@@ -9,11 +9,12 @@ from quart import Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from cca.model import Json
-from cca.web.arriving import Arriving
+from cca.web.bodies import Bodies
+from cca.web.scope import request_held
 
 
 class TakesBodies(Protocol):
-    arriving: Arriving
+    bodies: Bodies
 
 
 def as_json(body: Json, status: int = 200) -> Response:
@@ -27,7 +28,7 @@ def has_body() -> bool:
 async def read_body() -> bytes:
     """Return the current request's body.
 
-    Raise ``Busy`` where too many arrive at once, ``RequestTimeout`` when it does not arrive in time, and
+    Raise ``Busy`` where there are too many large ones at once, ``RequestTimeout`` when it does not arrive in time, and
     ``RequestEntityTooLarge`` with the first piece past the limit (Quart 0.23 itself keeps all of a chunked body before
     it counts).
     """
@@ -43,10 +44,10 @@ async def read_body() -> bytes:
 
 async def _gather(limit: int) -> bytes:
     pieces: list[bytes] = []
-    with cast(TakesBodies, current_app).arriving.body() as body:
-        async for piece in request.body:
-            body.take(len(piece))
-            if body.size > limit:
-                raise RequestEntityTooLarge
-            pieces.append(piece)
-        return b"".join(pieces)
+    body = request_held().enter_context(cast(TakesBodies, current_app).bodies.body())
+    async for piece in request.body:
+        body.take(len(piece))
+        if body.size > limit:
+            raise RequestEntityTooLarge
+        pieces.append(piece)
+    return b"".join(pieces)

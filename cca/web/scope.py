@@ -12,6 +12,7 @@ request, for the Claude Code process to live in, and its faults are mended:
 """
 
 import logging
+from contextlib import ExitStack
 from typing import Protocol, cast
 
 import orjson
@@ -52,15 +53,21 @@ class NamesRequests(Protocol):
 
 
 class NurseryRequest(TrioRequest):
-    """A request with the nursery that it is handled in."""
+    """A request with the nursery that it is handled in, and what is ``held`` until it has been."""
 
     nursery: trio.Nursery
+    held: ExitStack
     noted: Noted
 
 
 def request_nursery() -> trio.Nursery:
     """Return the nursery of the request that is being handled."""
     return cast(NurseryRequest, request).nursery
+
+
+def request_held() -> ExitStack:
+    """Return what is left when the request that is being handled has been."""
+    return cast(NurseryRequest, request).held
 
 
 def request_noted() -> Noted:
@@ -97,7 +104,7 @@ class RequestScope(TrioASGIHTTPConnection):
             else:
                 await send(event)
 
-        with logged(noted, trio.current_time):
+        with logged(noted, trio.current_time), ExitStack() as request.held:
             await super().handle_request(nursery, request, shielding_send)
 
 

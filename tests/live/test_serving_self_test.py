@@ -24,18 +24,18 @@ def test_a_server_that_looks_first_serves() -> None:
         assert [path.name for path in server.temporary.glob("cca-*/check")] == []
 
 
-PASSES_ON = f'#!/bin/sh\nexec {program()} "$@"\n'
-READS_FILES = f"""#!/bin/sh
-[ "$1" = --version ] && exec {program()} --version
+PASSES_ON = '#!/bin/sh\nexec PROGRAM "$@"\n'
+READS_FILES = """#!/bin/sh
+[ "$1" = --version ] && exec PROGRAM --version
 unset CLAUDE_CODE_DISABLE_ATTACHMENTS
-sed -u 's/"client_composed":true/"client_composed":false/' | exec {program()} "$@"
+sed -u 's/"client_composed":true/"client_composed":false/' | exec PROGRAM "$@"
 """
 
 
 def replaced(path: Path, script: str) -> None:
     """As an update does: another file in its place."""
     beside = path.with_name("beside")
-    beside.write_text(script)
+    beside.write_text(script.replace("PROGRAM", program()))
     beside.chmod(0o700)
     beside.rename(path)
 

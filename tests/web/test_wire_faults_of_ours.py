@@ -53,7 +53,7 @@ PLACES = {
     "the request": "cca.web.answer.read_request",
     "the task beside it": "cca.web.answer.attend",
     "the process": "cca.exchange._relay",
-    "the answer": "cca.web.answer.Arriving.within",
+    "the answer": "cca.web.answer.Incoming.within",
     "the headers": "cca.limits.limiter.Limiter.standing",
 }
 """Where it may happen before there is an answer."""

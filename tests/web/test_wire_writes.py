@@ -8,7 +8,9 @@ from messages_wire import MESSAGES
 from trio.testing import MockClock
 from wire_harness import CHAT, chat, post, posted, serving, streamed, user
 
-WORDS = [f"w{number} " for number in range(500)]
+from cca.web.answer import TOGETHER
+
+WORDS = [f"w{number} " for number in range(150)]
 
 BODIES: dict[str, Any] = {
     CHAT: {"messages": [user()]},
@@ -29,6 +31,15 @@ async def test_pieces_that_came_together_share_a_write(path: str, autojump_clock
         reply, spread = await together.ask(streamed_by(path)), await apart.ask(streamed_by(path))
     assert len(reply.chunks) == 1
     assert reply.body == spread.body
+
+
+async def test_a_write_is_bounded(autojump_clock: MockClock) -> None:
+    """S-12: none is cut, so that an end that comes to the answer waits for one of them."""
+    answer = start() + text("~" * 20_000) * 50 + stop()
+    async with serving(answer) as server:
+        reply = await server.ask(streamed_by(CHAT))
+    assert reply.body.count(b"~") == 1_000_000
+    assert max(map(len, reply.chunks)) < TOGETHER + 21_000
 
 
 async def test_a_piece_does_not_wait_for_the_next(autojump_clock: MockClock) -> None:
