@@ -385,6 +385,17 @@ async def test_a_large_body_is_decoded_as_a_small_one_is() -> None:
     assert refused.error["param"] == "messages[0].content"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's own times count")
+def test_a_machine_that_is_gone_is_asked_whether_it_is_there() -> None:
+    """It says nothing any more, and of a stream little would wait for it: nobody else would notice."""
+    with serve._bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 300_000
+
+
 HANGING = """
     import sys
     import trio
