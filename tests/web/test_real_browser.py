@@ -210,14 +210,19 @@ async def test_a_page_reads_nothing_and_starts_nothing(
     assert refused == came, seen.statuses
 
 
+async def tries_where_it_may(server: Server, site: Site) -> Tries:
+    """Return what came of the tries of a page whose origin is in the settings."""
+    async with listening(server, site) as (cca, theirs, _):
+        allow(server, f"http://{PAGE}:{theirs}")
+        site.target, site.tell = f"http://127.0.0.1:{cca}", f"http://{PAGE}:{theirs}/told"
+        return await browse(f"http://{PAGE}:{theirs}/page", site)
+
+
 async def test_a_page_in_the_settings_reads_what_its_key_is_for(tmp_path: Path) -> None:
     """The same page is let in once its origin is listed: so the others are refused for what they are."""
     async with desk_of(tmp_path, *HELLO) as desk:
         site = Site(await desk.make("ann"))
-        async with listening(desk.server, site) as (cca, theirs, _):
-            allow(desk.server, f"http://{PAGE}:{theirs}")
-            site.target, site.tell = f"http://127.0.0.1:{cca}", f"http://{PAGE}:{theirs}/told"
-            tries = await browse(f"http://{PAGE}:{theirs}/page", site)
+        tries = await tries_where_it_may(desk.server, site)
         assert desk.server.backend.opened == 1
     assert read_of(tries) == ["health", "post, keyed"]
     answer = tries["post, keyed"]

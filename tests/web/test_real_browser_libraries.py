@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from attrs import define
 from claude_says import HELLO
-from test_real_browser import BROWSER, PAGE, Site, allow, browse, listening
+from test_real_browser import BROWSER, Site, tries_where_it_may
 from test_wire_keys import desk_of
 
 INSTALLED = Path(__file__).parents[1] / "clients" / "node" / "node_modules"
@@ -59,10 +59,7 @@ async def test_they_work_in_a_page_that_may_ask(tmp_path: Path) -> None:
     """S-05, the other way round: what they send is let in, and what they act on can be read."""
     async with desk_of(tmp_path, *HELLO) as desk:
         site = LibrarySite(await desk.make("ann"))
-        async with listening(desk.server, site) as (cca, theirs, _):
-            allow(desk.server, f"http://{PAGE}:{theirs}")
-            site.target, site.tell = f"http://127.0.0.1:{cca}", f"http://{PAGE}:{theirs}/told"
-            tries = await browse(f"http://{PAGE}:{theirs}/page", site)
+        tries = await tries_where_it_may(desk.server, site)
     for vendor in ("openai", "anthropic"):
         assert tries[vendor]["text"] == tries[f"{vendor}, streamed"]["text"] == "Hello", tries
         assert tries[vendor]["id"].startswith("req_")

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 import trio
 from attrs import define, field
 from claude_says import HELLO, start, text
-from wire_harness import CHAT, JSON, Client, FakeBackend, database_at_hand, post, raw, service_of, streamed, user
+from wire_harness import CHAT, JSON, Client, FakeBackend, Reply, database_at_hand, post, raw, service_of, streamed, user
 
 from cca.aside import LARGE
 from cca.exchange import CHANNEL_SIZE
@@ -354,22 +354,29 @@ async def test_no_connection_is_taken_in_the_grace_time() -> None:
         await server.ended.wait()
 
 
-@pytest.mark.parametrize("length", ["Content-Length: 100000000", "Transfer-Encoding: chunked"])
-async def test_a_client_that_sends_100_mb_still_learns_that_it_is_too_much(length: str) -> None:
-    async def send(client: Client) -> None:
-        piece = b"186A0\r\n%s\r\n" % (b" " * 100_000)
-        try:
+LENGTHS_OF_100_MB = ["Content-Length: 100000000", "Transfer-Encoding: chunked"]
+
+
+async def reply_to_100_mb(server: Running, length: str) -> Reply:
+    """Send 100 MB, of that ``length``, and return what comes before they are all there."""
+    piece = b"186A0\r\n%s\r\n" % (b" " * 100_000)
+    client = await server.connect()
+
+    async def send() -> None:
+        with suppress(trio.BrokenResourceError):
             await client.send(raw("POST", CHAT, server.host, JSON, length))
             for _ in range(1000):
                 await client.send(piece)
-        except trio.BrokenResourceError:
-            pass
 
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        return await client.reply()
+
+
+@pytest.mark.parametrize("length", LENGTHS_OF_100_MB)
+async def test_a_client_that_sends_100_mb_still_learns_that_it_is_too_much(length: str) -> None:
     async with running(FakeBackend(HELLO)) as server:
-        client = await server.connect()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(send, client)
-            reply = await client.reply()
+        reply = await reply_to_100_mb(server, length)
         assert reply.status == 413
         assert (await (await server.connect()).ask(server.ask())).status == 200
 

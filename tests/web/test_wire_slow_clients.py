@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 from claude_says import HELLO, start, stop, text
-from test_serve import Running, running
+from test_serve import LENGTHS_OF_100_MB, Running, reply_to_100_mb, running
 from trio.testing import MockClock
 from wire_harness import CHAT, HOST, JSON, TAKEN, Client, FakeBackend, Server, chat, get, post, raw, serving, streamed
 
@@ -227,28 +227,12 @@ async def test_who_takes_nothing_over_tcp_is_left_after_a_minute(survival: Survi
     assert STALLED_WRITE <= took <= STALLED_WRITE * 2
 
 
-LENGTHS = ["Content-Length: 100000000", "Transfer-Encoding: chunked"]
-
-
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("length", LENGTHS_OF_100_MB)
 async def test_100_mb_are_refused_before_they_are_buffered(length: str, survival: Survival) -> None:
     """R-16: by their length at once, else with the first piece past the limit; the next request works."""
-    piece = b"186A0\r\n%s\r\n" % (b" " * 100_000)
-
-    async def send(client: Client) -> None:
-        try:
-            await client.send(raw("POST", CHAT, server.host, JSON, length))
-            for _ in range(1000):
-                await client.send(piece)
-        except trio.BrokenResourceError:
-            pass
-
     async with running(FakeBackend(HELLO)) as server:
         before, limit = memory(), 32
-        client = await server.connect()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(send, client)
-            reply = await client.reply()
+        reply = await reply_to_100_mb(server, length)
         grown = memory() - before
         assert (reply.status, json.loads(reply.body)["error"]["type"]) == (413, "invalid_request_error")
         assert grown < 2 * limit
